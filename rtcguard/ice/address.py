@@ -1,0 +1,137 @@
+"""Addresses as they stand in candidates, SDP and STUN: their scope, and stand-ins of equal length.
+
+The scope says how much an address tells of its owner. The stand-ins are what rtcguard writes over
+an address when the length of the text must not change: they route nowhere and name nobody.
+"""
+
+import ipaddress
+from typing import Final
+
+SCOPES: Final = (
+    "public",
+    "private",  # RFC 1918
+    "cgnat",  # RFC 6598
+    "ula",  # RFC 4193
+    "link-local",
+    "loopback",
+    "mdns",  # a `.local` name, RFC 6762
+    "name",  # any other host name
+    "multicast",
+    "reserved",
+    "unspecified",
+    "unknown",  # not an address and not a host name
+)
+
+_CGNAT = ipaddress.ip_network("100.64.0.0/10")
+_PRIVATE = tuple(
+    ipaddress.ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+)
+_ULA = ipaddress.ip_network("fc00::/7")
+# Addresses that rtcguard itself writes: 0.0.0.0/8 and 240.0.0.0/4 route nowhere (RFC 6890),
+# 0100::/64 is the discard prefix (RFC 6666).
+_UNROUTABLE = tuple(
+    ipaddress.ip_network(text) for text in ("0.0.0.0/8", "240.0.0.0/4", "::/128", "100::/64")
+)
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def parse(text: str) -> Address | None:
+    """The IP address written in `text` (brackets and a zone are allowed), or None.
+
+    An IPv4-mapped IPv6 address comes back as the IPv4 address in it (RFC 4291 section 2.5.5.2).
+    """
+    bare = text.strip("[]").partition("%")[0]
+    try:
+        address = ipaddress.ip_address(bare)
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
+
+
+def canonical(text: str) -> str:
+    """One spelling for each address, so that equal addresses compare equal; names in lower case."""
+    address = parse(text)
+    return text.lower() if address is None else str(address)
+
+
+def scope(text: str) -> str:
+    """Which of `SCOPES` an address or a host name belongs to."""
+    address = parse(text)
+    if address is None:
+        name = text.lower().rstrip(".")
+        if name.endswith(".local"):
+            return "mdns"
+        return "name" if name and all(c.isalnum() or c in "-._" for c in name) else "unknown"
+    if address.is_unspecified:
+        return "unspecified"
+    if address.is_loopback:
+        return "loopback"
+    if address.is_link_local:
+        return "link-local"
+    if address.is_multicast:
+        return "multicast"
+    if address in _CGNAT:
+        return "cgnat"
+    if any(address in network for network in _PRIVATE):
+        return "private"
+    if address in _ULA:
+        return "ula"
+    # Documentation networks are told as public: nobody owns them, yet a real host may be given one.
+    return "reserved" if is_unroutable(text) or address.is_reserved else "public"
+
+
+def is_unroutable(text: str) -> bool:
+    """Whether `text` is an address that reaches nobody: one that rtcguard could have written."""
+    address = parse(text)
+    if address is None:
+        return text.lower().endswith(".invalid")
+    return any(address in network for network in _UNROUTABLE)
+
+
+def unroutable_like(text: str) -> str:
+    """An unroutable address of the same family and of exactly the same length as `text`.
+
+    A host name becomes a name under `.invalid` (RFC 2606); one too short for that, zeros.
+    """
+    length = len(text)
+    address = parse(text)
+    if address is None:
+        return "0" * (length - 8) + ".invalid" if length > 8 else "0" * length
+    if ":" in text:
+        return _ipv6_of_length(length)
+    return _ipv4_of_length(length)
+
+
+def _ipv4_of_length(length: int) -> str:
+    """0.0.0.0 with as many more digits as needed; from 14 digits on in 240.0.0.0/4."""
+    octets = [1, 1, 1, 1]
+    spare = length - 7
+    for index in (3, 2, 1, 0):
+        octets[index] += min(2, spare)
+        spare -= octets[index] - 1
+    digits = {1: "0", 2: "10", 3: "100"}
+    first = {1: "0", 2: "0", 3: "240"}[octets[0]]
+    if octets[0] == 2:  # no two-digit first octet routes nowhere: borrow a digit for 240
+        first, octets[1] = "240", 2
+    return ".".join([first, *(digits[count] for count in octets[1:])])
+
+
+def _ipv6_of_length(length: int) -> str:
+    """`::` in a longer spelling; beyond the full form's 39 characters with a zone of zeros."""
+    if length > 39:
+        return _ipv6_of_length(38) + "%" + "0" * (length - 39)
+    if length <= 6:
+        return "::" + "0" * (length - 2)
+    if length < 15:
+        head, middle, tail = _zeros(length - 3, 3)
+        return f"{head}::{middle}:{tail}"
+    return ":".join(_zeros(length - 7, 8))
+
+
+def _zeros(digits: int, groups: int) -> list[str]:
+    """`digits` zeros dealt out evenly over `groups` groups."""
+    each, more = divmod(digits, groups)
+    return ["0" * (each + (index < more)) for index in range(groups)]

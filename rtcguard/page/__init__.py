@@ -1,0 +1,1 @@
+"""Ring 1, pure: the page guard, putting it into HTML, its CSP, reading its reports."""

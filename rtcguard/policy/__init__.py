@@ -1,0 +1,1 @@
+"""What may pass: the configuration's model, reading it from YAML, and deciding. Pure."""

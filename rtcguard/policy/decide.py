@@ -1,0 +1,112 @@
+"""Deciding: which rule speaks for a candidate, a page or a STUN request, and what it says.
+
+The first rule that matches wins; what no rule names follows the defaults, which carry names of
+their own (`default:…`), so that every event can tell why it was decided as it was.
+"""
+
+import ipaddress
+from dataclasses import dataclass
+
+from rtcguard.ice import address as addresses
+from rtcguard.policy.model import Config, Match, Network, Rule, RuleAction
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is to be decided. `address` and `candidate` are empty where there is none.
+
+    `confirmed` says that the local side is known to be relay-only: the guard reported in for this
+    client and site, or the firewall is up (`inbound: auto` asks for it)."""
+
+    site: str
+    client: str
+    direction: str
+    candidate: str = ""
+    address: str = ""
+    confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    action: RuleAction
+    rule: str
+    reason: str
+
+
+def decide(config: Config, subject: Subject) -> Decision:
+    """What happens to one candidate."""
+    for rule in config.rules:
+        if matches(rule.match, subject):
+            return _by_rule(rule)
+    if subject.direction == "inbound":
+        return _inbound(config, subject)
+    if subject.candidate != "relay":
+        reason = f"a {subject.candidate} candidate tells an address of the client"
+        return Decision("strip", "default:outbound", reason)
+    if addresses.canonical(subject.address) == addresses.canonical(subject.client):
+        # A page can write any type beside any address; its own is none of a relay's.
+        return Decision("strip", "default:outbound", "this 'relay' is the client's own address")
+    if addresses.scope(subject.address) in ("mdns", "loopback", "link-local"):
+        return Decision("strip", "default:outbound", "no relay has an address of this scope")
+    return Decision("scrub", "default:relay", "relay candidates pass without the related address")
+
+
+def decide_page(config: Config, site: str, client: str) -> Decision:
+    """What a page of this site may do with WebRTC for this client: `block`, or relay only.
+
+    Only rules that speak of whole sites and clients count here: a rule on candidates or addresses
+    is for ring 2, which sees them.
+    """
+    subject = Subject(site=site, client=client, direction="outbound")
+    for rule in config.rules:
+        narrow = rule.match.candidate or rule.match.address
+        if rule.action == "block" and not narrow and matches(rule.match, subject):
+            return _by_rule(rule)
+    return Decision("scrub", "default:page", "WebRTC goes through approved relays only")
+
+
+def matches(match: Match, subject: Subject) -> bool:
+    """Whether every list that the match has holds for the subject."""
+    return (
+        (not match.site or any(site_matches(pattern, subject.site) for pattern in match.site))
+        and (not match.client or _within(subject.client, match.client))
+        and (not match.direction or subject.direction in match.direction)
+        and (not match.candidate or subject.candidate in match.candidate)
+        and (not match.address or _within(subject.address, match.address))
+    )
+
+
+def site_matches(pattern: str, site: str) -> bool:
+    """`meet.example.org` is that name; `*.example.org` is every name below it, on label borders."""
+    if pattern.startswith("*."):
+        return site.endswith(pattern[1:]) and len(site) > len(pattern) - 1
+    return site == pattern
+
+
+def _within(text: str, networks: tuple[Network, ...]) -> bool:
+    address = addresses.parse(text)
+    return address is not None and any(
+        address in network
+        for network in networks
+        if isinstance(address, ipaddress.IPv4Address) == (network.version == 4)
+    )
+
+
+def _by_rule(rule: Rule) -> Decision:
+    return Decision(rule.action, rule.name, f"rule {rule.name!r} says {rule.action}")
+
+
+def _inbound(config: Config, subject: Subject) -> Decision:
+    rule = f"inbound:{config.inbound}"
+    if config.inbound == "keep":
+        return Decision("keep", rule, "the configuration keeps the far side's candidates")
+    if config.inbound == "strip":
+        return Decision("strip", rule, "the configuration strips the far side's candidates")
+    if subject.confirmed:
+        return Decision("keep", rule, "the page is confirmed to be relay-only")
+    return Decision(
+        "strip",
+        rule,
+        "no page guard has reported in for this client and site, so its host sockets could answer "
+        "the far side: let the page load through rtcguard, or set `inbound: keep`",
+    )

@@ -1,0 +1,123 @@
+"""The configuration as values. The loader (`load.py`) makes them; nothing changes them.
+
+A field here is a key of the YAML file; the key's meaning for its reader stands in configs/.
+"""
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+from typing import Final, Literal, get_args
+
+from rtcguard.ice.server import IceServer
+
+Network = IPv4Network | IPv6Network
+HostPort = tuple[str, int]
+
+DIRECTIONS: Final = ("outbound", "inbound")
+CANDIDATE_TYPES: Final = ("host", "srflx", "prflx", "relay", "unknown")
+RuleAction = Literal["keep", "scrub", "strip", "block", "observe"]
+RULE_ACTIONS: Final = get_args(RuleAction)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a rule names: each list is "any of", the lists together are "all of", empty is "any"."""
+
+    site: tuple[str, ...] = ()  # exact names, or `*.example.org` for every name below it
+    client: tuple[Network, ...] = ()
+    direction: tuple[str, ...] = ()
+    candidate: tuple[str, ...] = ()
+    address: tuple[Network, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    name: str
+    match: Match
+    action: RuleAction
+
+
+@dataclass(frozen=True, slots=True)
+class RelayServer:
+    """An approved TURN server as written in the file; the secret's file is read at start."""
+
+    urls: tuple[str, ...]
+    username: str = ""
+    credential: str = ""
+    shared_secret_file: str = ""
+    lifetime: int = 12 * 3600  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    servers: tuple[RelayServer, ...] = ()
+    site_servers: Literal["drop", "keep"] = "drop"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    guard: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Stun:
+    listen: tuple[HostPort, ...] = (("127.0.0.1", 3478),)
+    answer: Literal["refuse", "decoy", "silent"] = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Sinkhole:
+    listen: HostPort | None = None
+    upstream: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    interfaces: tuple[str, ...] = ()
+    transparent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    proxy: str | None = None
+    trusted_ca: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    store: str = "sqlite"
+    keep: int = 90 * 86400  # seconds
+    addresses: Literal["full", "masked"] = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    listen: HostPort | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole file. What is not written has the default that stands here: the safe one."""
+
+    version: Literal[1] = 1
+    mode: Literal["enforce", "monitor"] = "enforce"
+    listen: HostPort = ("127.0.0.1", 8080)
+    on_error: Literal["block", "pass"] = "block"
+    relay: Relay = field(default_factory=Relay)
+    inbound: Literal["auto", "keep", "strip"] = "auto"
+    page: Page = field(default_factory=Page)
+    rules: tuple[Rule, ...] = ()
+    stun: Stun = field(default_factory=Stun)
+    sinkhole: Sinkhole = field(default_factory=Sinkhole)
+    gateway: Gateway = field(default_factory=Gateway)
+    upstream: Upstream = field(default_factory=Upstream)
+    ledger: Ledger = field(default_factory=Ledger)
+    web: Web = field(default_factory=Web)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the three rings decide by: the configuration, and the approved servers with secrets."""
+
+    config: Config = field(default_factory=Config)
+    servers: tuple[IceServer, ...] = ()

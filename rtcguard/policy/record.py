@@ -1,0 +1,38 @@
+"""What a ring saw and what it did: an event of the ledger before it has a time, an id and a node.
+
+The pure parts return records; the edge stamps them (`ledger/event.py`). The fields are those of
+every event, in the same words.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+ACTIONS: Final = ("kept", "scrubbed", "stripped", "refused", "blocked", "observed")
+
+Ring = Literal["page", "signaling", "network"]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One attempt. What is not known stays empty; `port` 0 is unknown.
+
+    `kind` says what it was: candidate, description (an SDP line outside candidates), server (an
+    ICE server that a page asked for), connection (a page made an RTCPeerConnection), guard (a
+    page's guard reported in), stun (a STUN packet), payload (a whole message), rtcguard (itself).
+    """
+
+    ring: Ring
+    kind: str
+    action: str
+    direction: str = ""
+    site: str = ""
+    client: str = ""
+    address: str = ""
+    port: int = 0
+    scope: str = ""
+    candidate_type: str = ""
+    destination: str = ""
+    name: str = ""
+    ufrag: str = ""
+    rule: str = ""
+    reason: str = ""
