@@ -5,6 +5,7 @@ an address when the length of the text must not change: they route nowhere and n
 """
 
 import ipaddress
+from functools import lru_cache
 from typing import Final
 
 SCOPES: Final = (
@@ -33,9 +34,13 @@ _UNROUTABLE = tuple(
     ipaddress.ip_network(text) for text in ("0.0.0.0/8", "240.0.0.0/4", "::/128", "100::/64")
 )
 
+# A message names the same few addresses again and again; the bound keeps memory flat.
+_cached = lru_cache(maxsize=4096)
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
+@_cached
 def parse(text: str) -> Address | None:
     """The IP address written in `text` (brackets and a zone are allowed), or None.
 
@@ -51,12 +56,14 @@ def parse(text: str) -> Address | None:
     return address
 
 
+@_cached
 def canonical(text: str) -> str:
     """One spelling for each address, so that equal addresses compare equal; names in lower case."""
     address = parse(text)
     return text.lower() if address is None else str(address)
 
 
+@_cached
 def scope(text: str) -> str:
     """Which of `SCOPES` an address or a host name belongs to."""
     address = parse(text)
@@ -83,6 +90,7 @@ def scope(text: str) -> str:
     return "reserved" if is_unroutable(text) or address.is_reserved else "public"
 
 
+@_cached
 def is_unroutable(text: str) -> bool:
     """Whether `text` is an address that reaches nobody: one that rtcguard could have written."""
     address = parse(text)
@@ -91,18 +99,17 @@ def is_unroutable(text: str) -> bool:
     return any(address in network for network in _UNROUTABLE)
 
 
-def unroutable_like(text: str) -> str:
-    """An unroutable address of the same family and of exactly the same length as `text`.
+def unroutable_like(text: str, length: int) -> str | None:
+    """An unroutable address of the same family as `text`, `length` characters long.
 
-    A host name becomes a name under `.invalid` (RFC 2606); one too short for that, zeros.
+    A host name becomes a name under `.invalid` (RFC 2606); one too short for that, zeros. None
+    where no address of the family is that long.
     """
-    length = len(text)
-    address = parse(text)
-    if address is None:
+    if parse(text) is None:
         return "0" * (length - 8) + ".invalid" if length > 8 else "0" * length
     if ":" in text:
-        return _ipv6_of_length(length)
-    return _ipv4_of_length(length)
+        return _ipv6_of_length(length) if length > 1 else None
+    return _ipv4_of_length(length) if 7 <= length <= 15 else None
 
 
 def _ipv4_of_length(length: int) -> str:

@@ -120,6 +120,8 @@ def _number(word: str) -> int:
 
 def _tells(word: str) -> bool:
     """Whether a word is an address that could name somebody."""
+    if "." not in word and ":" not in word:
+        return False
     if addresses.parse(word) is None:
         return word.lower().rstrip(".").endswith(".local")
     return not addresses.is_unroutable(word)

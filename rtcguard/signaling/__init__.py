@@ -1,0 +1,15 @@
+"""Ring 2, pure: SDP and candidates found inside whatever carries them, edited with equal length.
+
+    message   what comes in and what goes out
+    views     windows of clear text on a message's bytes, with the way back
+    sdp       where candidates and addresses stand in SDP
+    edits     what is written over them
+    rewrite   the walk: views, findings, decisions, edits
+
+To look through one more encoding: a class in `views.py` and a row in its `VIEWS`.
+"""
+
+from rtcguard.signaling.message import Message, Rewrite
+from rtcguard.signaling.rewrite import rewrite
+
+__all__ = ["Message", "Rewrite", "rewrite"]

@@ -1,0 +1,142 @@
+"""What a STUN packet that reached rtcguard is answered with, and what the ledger is told of it.
+
+Silence is the wrong answer to a request: browsers then gather for more than 25 seconds, after an
+error response they are done in 0.13. So requests are refused with 403 Forbidden, or fed a decoy;
+nothing else is answered (indications, responses, other protocols), for RFC 8489 has no answer to
+them, and two responders would talk to each other for ever.
+
+No amplifier: an answer is never more than MAX_GROWTH bytes longer than its request.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from rtcguard.errors import ParseError
+from rtcguard.ice import address as addresses
+from rtcguard.network import stun
+from rtcguard.policy.model import HostPort, Policy
+from rtcguard.policy.record import Record
+
+# ERROR-CODE 403 takes 20 bytes (4 header, 4 code, 9 "Forbidden", 3 padding), a decoy 12 (IPv4) or
+# 24 (IPv6). A FINGERPRINT is answered only to one in the request, which is as long. Nothing else of
+# the request is given back but its header; so the smallest, of 20 bytes, gets 40, or 44 by a decoy.
+MAX_GROWTH: Final = 24
+
+_FORBIDDEN = (stun.ERROR_CODE, stun.error_code(403, "Forbidden"))
+# Port 9 is discard; 0.0.0.0 and 0100::/64 (RFC 6666) reach nobody.
+_DECOYS = {4: ("0.0.0.0", 9), 6: ("100::", 9)}
+_BROADCAST = "255.255.255.255"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """`datagram` goes back to the source, from the destination; None: silence."""
+
+    datagram: bytes | None
+    records: tuple[Record, ...]
+
+
+def answer(packet: bytes, source: HostPort, destination: HostPort, policy: Policy) -> Reply:
+    """Judges one datagram; total: no packet makes it raise.
+
+    `source` and `destination` are the packet's own, as numeric addresses without brackets.
+    In monitor mode it refuses too: a responder has nothing that it could pass on unchanged.
+    """
+    try:
+        message = stun.parse(packet)
+    except ParseError as error:
+        return _observed(source, destination, f"not STUN: {error}")
+    what = f"{message.method_name} {stun.CLASS_NAMES[message.message_class]}"
+    if message.message_class != stun.REQUEST:
+        return _observed(source, destination, f"{what}: never answered")
+    fingerprint = message.fingerprint_ok
+    if fingerprint is False:  # RFC 8489 section 6.3: discarded silently
+        return _observed(source, destination, f"{what}: its FINGERPRINT does not match")
+    mode = policy.config.stun.answer
+    datagram: bytes | None
+    if (
+        not (_answerable(*source) and _answerable(*destination))
+        or _scope(source[0]) == "unspecified"
+    ):
+        datagram, action, outcome = None, "blocked", "no answer to an address of many or of nobody"
+    elif mode == "silent":
+        datagram, action, outcome = None, "blocked", "swallowed without an answer"
+    elif mode == "decoy" and message.method == stun.BINDING:
+        datagram = _decoy(message, 6 if ":" in source[0] else 4, fingerprint is not None)
+        action, outcome = "refused", "answered with an address that reaches nobody"
+    else:
+        datagram = stun.encode(
+            message.method,
+            stun.ERROR,
+            message.transaction_id,
+            (_FORBIDDEN,),
+            fingerprint=fingerprint is not None,
+        )
+        action, outcome = "refused", "refused with 403 Forbidden"
+    if policy.config.mode == "monitor":
+        outcome += ", in monitor mode too: a responder has nothing to pass on"
+    ufrag = _sender_ufrag(message)
+    record = _record(action, source, destination, f"{what}: {outcome}", f"stun:{mode}", ufrag)
+    return Reply(datagram, (record,))
+
+
+def _decoy(request: stun.Message, version: int, fingerprint: bool) -> bytes:
+    """A Binding success response; RFC 3489 knows no XOR-MAPPED-ADDRESS."""
+    host, port = _DECOYS[version]
+    identity = request.transaction_id
+    if request.classic:
+        attribute = (stun.MAPPED_ADDRESS, stun.encode_address(host, port))
+    else:
+        attribute = (stun.XOR_MAPPED_ADDRESS, stun.encode_xor_address(host, port, identity))
+    return stun.encode(stun.BINDING, stun.SUCCESS, identity, (attribute,), fingerprint=fingerprint)
+
+
+def _answerable(host: str, port: int) -> bool:
+    """Whether an answer to or from this address concerns one host, and has a port to go to."""
+    return port != 0 and host != _BROADCAST and _scope(host) != "multicast"
+
+
+def _sender_ufrag(message: stun.Message) -> str:
+    """The client's own fragment. Only Binding requests are ICE checks: the USERNAME of a TURN
+    request is a user's name, which often has a colon too."""
+    fragments = stun.ice_ufrags(message.username) if message.method == stun.BINDING else None
+    return fragments[1] if fragments else ""
+
+
+def _observed(source: HostPort, destination: HostPort, reason: str) -> Reply:
+    return Reply(None, (_record("observed", source, destination, reason),))
+
+
+def _record(
+    action: str,
+    source: HostPort,
+    destination: HostPort,
+    reason: str,
+    rule: str = "",
+    ufrag: str = "",
+) -> Record:
+    host, port = source
+    return Record(
+        ring="network",
+        kind="stun",
+        action=action,
+        direction="outbound",
+        client=host,
+        address=host,
+        port=port,
+        scope=_scope(host),
+        destination=_host_port(*destination),
+        ufrag=ufrag,
+        rule=rule,
+        reason=reason,
+    )
+
+
+# Both stand on the path of every packet. Bounded: a million sources do not make them grow.
+_scope = lru_cache(maxsize=4096)(addresses.scope)
+
+
+@lru_cache(maxsize=256)
+def _host_port(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,185 @@
+"""The configuration file's shape: which keys there are, and how each becomes a value of the model.
+
+To add a key: a field in `model.py`, a row here, a commented line in configs/personal.yaml.
+"""
+
+from typing import Any
+
+import yaml
+
+from rtcguard.errors import ConfigError, Mistake, ParseError
+from rtcguard.ice import server
+from rtcguard.policy import model
+from rtcguard.policy.yaml_reader import (
+    Reader,
+    Yaml,
+    boolean,
+    choice,
+    duration,
+    host_port,
+    list_of,
+    network,
+    optional,
+    text,
+)
+
+
+def load(content: str, file: str) -> model.Config:
+    """The configuration written in `content`; `file` is its name for messages.
+
+    Raises ConfigError with every mistake that was found, in the order of their lines.
+    """
+    reader = Yaml(file)
+    node = reader.compose(content)
+    if node is None:
+        raise ConfigError([Mistake(file, 0, 0, "the file is empty; it begins with `version: 1`")])
+    values = reader.mapping(node, "", _TOP)
+    if isinstance(node, yaml.MappingNode) and "version" not in values:
+        reader.mistake(node, "`version: 1` is missing")
+    if reader.mistakes:
+        raise ConfigError(sorted(reader.mistakes, key=lambda m: (m.line, m.column)))
+    return model.Config(**values)
+
+
+def _section(make: type, keys: dict[str, Reader]) -> Reader:
+    """A mapping that becomes one value of the model; nothing is made while there are mistakes."""
+
+    def read(reader: Yaml, node: yaml.Node, path: str) -> Any:
+        values = reader.mapping(node, path, keys)
+        return None if reader.mistakes else make(**values)
+
+    return read
+
+
+def _version(reader: Yaml, node: yaml.Node, path: str) -> int:
+    if not (isinstance(node, yaml.ScalarNode) and node.value == "1"):
+        reader.mistake(node, "version is 1: the only shape of this file that there is")
+    return 1
+
+
+def _turn_uri(reader: Yaml, node: yaml.Node, path: str) -> str | None:
+    value = text(reader, node, path)
+    if value is None:
+        return None
+    try:
+        uri = server.parse_uri(value)
+    except ParseError as error:
+        reader.mistake(node, f"{path}: {error}")
+        return None
+    if not uri.is_turn:
+        reader.mistake(node, f"{path} is a turn: or turns: URI; a STUN server relays nothing")
+    return value
+
+
+_RELAY_SERVER: dict[str, Reader] = {
+    "urls": list_of(_turn_uri),
+    "username": text,
+    "credential": text,
+    "shared_secret_file": text,
+    "lifetime": duration,
+}
+
+
+def _relay_server(reader: Yaml, node: yaml.Node, path: str) -> model.RelayServer | None:
+    values = reader.mapping(node, path, _RELAY_SERVER)
+    if not values.get("urls"):
+        reader.mistake(node, f"{path} has no urls")
+    fixed = {"username", "credential"} & values.keys()
+    if "shared_secret_file" in values:
+        if fixed:
+            reader.mistake(
+                node, f"{path} has a shared_secret_file and a {min(fixed)}: only one can be used"
+            )
+    elif len(fixed) != 2:
+        reader.mistake(node, f"{path} needs a shared_secret_file, or a username and a credential")
+    return None if reader.mistakes else model.RelayServer(**values)
+
+
+_MATCH = _section(
+    model.Match,
+    {
+        "site": list_of(text),
+        "client": list_of(network),
+        "direction": list_of(choice(*model.DIRECTIONS)),
+        "candidate": list_of(choice(*model.CANDIDATE_TYPES)),
+        "address": list_of(network),
+    },
+)
+
+
+def _rule(reader: Yaml, node: yaml.Node, path: str) -> model.Rule | None:
+    keys: dict[str, Reader] = {"name": text, "match": _MATCH, "action": choice(*model.RULE_ACTIONS)}
+    values = reader.mapping(node, path, keys)
+    missing = [key for key in ("name", "match", "action") if key not in values]
+    if missing:
+        reader.mistake(node, f"{path} needs {' and '.join(missing)}")
+    return None if reader.mistakes else model.Rule(**values)
+
+
+def _rules(reader: Yaml, node: yaml.Node, path: str) -> tuple[model.Rule, ...]:
+    rules: tuple[model.Rule | None, ...] = list_of(_rule)(reader, node, path)
+    names: set[str] = set()
+    for rule in rules:
+        if rule is not None and rule.name in names:
+            reader.mistake(node, f"two rules are named {rule.name!r}")
+        elif rule is not None:
+            names.add(rule.name)
+    return tuple(rule for rule in rules if rule is not None)
+
+
+def _not_yet(what: str, key: Reader, *allowed: object) -> Reader:
+    """A key of the contract whose part is not built: a value that asks for it is refused, since a
+    protection that is configured and silently absent would be worse than none."""
+
+    def read(reader: Yaml, node: yaml.Node, path: str) -> Any:
+        before = len(reader.mistakes)
+        value = key(reader, node, path)
+        if value not in allowed and len(reader.mistakes) == before:
+            shown = "null" if allowed[0] is None else str(allowed[0]).lower().replace("()", "[]")
+            reader.mistake(node, f"{path}: {what} is not part of this version; leave it {shown}")
+        return value
+
+    return read
+
+
+_TOP: dict[str, Reader] = {
+    "version": _version,
+    "mode": choice("enforce", "monitor"),
+    "listen": host_port,
+    "on_error": choice("block", "pass"),
+    "relay": _section(
+        model.Relay, {"servers": list_of(_relay_server), "site_servers": choice("drop", "keep")}
+    ),
+    "inbound": choice("auto", "keep", "strip"),
+    "page": _section(model.Page, {"guard": boolean}),
+    "rules": _rules,
+    "stun": _section(
+        model.Stun,
+        {"listen": list_of(host_port), "answer": choice("refuse", "decoy", "silent")},
+    ),
+    "sinkhole": _section(
+        model.Sinkhole,
+        {
+            "listen": _not_yet("the DNS sinkhole", optional(host_port), None),
+            "upstream": _not_yet("the DNS sinkhole", list_of(text), ()),
+            "names": _not_yet("the DNS sinkhole", list_of(text), ()),
+        },
+    ),
+    "gateway": _section(
+        model.Gateway,
+        {
+            "interfaces": _not_yet("the gateway's firewall", list_of(text), ()),
+            "transparent": _not_yet("the gateway's firewall", boolean, False),
+        },
+    ),
+    "upstream": _section(model.Upstream, {"proxy": optional(text), "trusted_ca": optional(text)}),
+    "ledger": _section(
+        model.Ledger,
+        {
+            "store": _not_yet("a store other than SQLite", text, "sqlite"),
+            "keep": duration,
+            "addresses": _not_yet("masking of addresses", choice("full", "masked"), "full"),
+        },
+    ),
+    "web": _section(model.Web, {"listen": _not_yet("the local site", optional(host_port), None)}),
+}

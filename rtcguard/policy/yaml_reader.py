@@ -1,0 +1,190 @@
+"""Reading YAML strictly: typed values out of nodes that know their line, every mistake collected.
+
+A reader is a callable `(Yaml, node, path) -> value`; `path` names the value for people
+(`relay.servers[0].urls`). A reader that finds a mistake notes it and returns None; after the walk
+the mistakes decide, so no half-read value is ever used.
+"""
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import yaml
+
+from rtcguard.errors import ConfigError, Mistake
+from rtcguard.policy.model import HostPort, Network
+
+Reader = Callable[["Yaml", yaml.Node, str], Any]
+
+_DURATION = re.compile(r"([0-9]{1,6})\s*([smhdw])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+):([0-9]{1,5})")
+
+
+class Yaml:
+    """One file being read: its name, and the mistakes found so far."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.mistakes: list[Mistake] = []
+
+    def compose(self, text: str) -> yaml.Node | None:
+        """The file's only document as nodes; None for an empty file. Raises ConfigError."""
+        try:
+            return yaml.compose(text, Loader=yaml.SafeLoader)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark
+            line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+            message = f"not YAML: {error.problem or error.context}"
+        except yaml.reader.ReaderError as error:
+            line = text.count("\n", 0, error.position) + 1
+            column, message = 1, f"not YAML: a character that may not stand here ({error.reason})"
+        except RecursionError:
+            line, column, message = 0, 0, "nested too deep"
+        raise ConfigError([Mistake(self.file, line, column, message)])
+
+    def mistake(self, node: yaml.Node, message: str) -> None:
+        mark = node.start_mark
+        self.mistakes.append(Mistake(self.file, mark.line + 1, mark.column + 1, message))
+
+    def mapping(self, node: yaml.Node, path: str, keys: dict[str, Reader]) -> dict[str, Any]:
+        """The values of a mapping that has no other keys than `keys`; absent keys are absent."""
+        values: dict[str, Any] = {}
+        if _is_null(node):
+            return values
+        if not isinstance(node, yaml.MappingNode):
+            self.mistake(node, f"{path or 'the file'} holds keys, found {_found(node)}")
+            return values
+        for key_node, value_node in node.value:
+            key = key_node.value if isinstance(key_node, yaml.ScalarNode) else ""
+            inner = f"{path}.{key}" if path else str(key)
+            if key not in keys:
+                self.mistake(key_node, f"unknown key {key!r}{suggestion(key, keys)}")
+            elif key in values:
+                self.mistake(key_node, f"{inner} is written twice")
+            else:
+                values[key] = keys[key](self, value_node, inner)
+        return values
+
+
+def suggestion(word: object, known: Sequence[str] | dict[str, Any]) -> str:
+    """`; did you mean 'listen'?`, or the words that are known."""
+    close = difflib.get_close_matches(str(word), list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}"
+
+
+def _is_null(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"
+
+
+def _found(node: yaml.Node) -> str:
+    if isinstance(node, yaml.ScalarNode):
+        return "nothing" if _is_null(node) else repr(node.value[:60])
+    return "a list" if isinstance(node, yaml.SequenceNode) else "keys"
+
+
+def _scalar(reader: Yaml, node: yaml.Node, path: str, meant: str) -> str | None:
+    if isinstance(node, yaml.ScalarNode) and not _is_null(node) and node.value.strip():
+        return str(node.value)
+    reader.mistake(node, f"{path} is {meant}, found {_found(node)}")
+    return None
+
+
+def text(reader: Yaml, node: yaml.Node, path: str) -> str | None:
+    return _scalar(reader, node, path, "text")
+
+
+def boolean(reader: Yaml, node: yaml.Node, path: str) -> bool | None:
+    if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:bool":
+        return node.value.lower() in ("true", "yes", "on")
+    reader.mistake(node, f"{path} is true or false, found {_found(node)}")
+    return None
+
+
+def choice(*words: str) -> Reader:
+    def read(reader: Yaml, node: yaml.Node, path: str) -> str | None:
+        value = _scalar(reader, node, path, f"one of {', '.join(words)}")
+        if value is None or value in words:
+            return value
+        reader.mistake(
+            node, f"{path} is one of {', '.join(words)}, found {value!r}{_close(value, words)}"
+        )
+        return None
+
+    return read
+
+
+def _close(word: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def list_of(item: Reader) -> Reader:
+    """A list, or one value in its place; comes back as a tuple."""
+
+    def read(reader: Yaml, node: yaml.Node, path: str) -> tuple[Any, ...]:
+        if _is_null(node):
+            return ()
+        if isinstance(node, yaml.SequenceNode):
+            nodes = enumerate(node.value)
+            return tuple(item(reader, child, f"{path}[{index}]") for index, child in nodes)
+        return (item(reader, node, path),)
+
+    return read
+
+
+def optional(item: Reader) -> Reader:
+    def read(reader: Yaml, node: yaml.Node, path: str) -> Any:
+        return None if _is_null(node) else item(reader, node, path)
+
+    return read
+
+
+def duration(reader: Yaml, node: yaml.Node, path: str) -> int | None:
+    """Seconds, from `45s`, `30m`, `12h`, `90d` or `2w`."""
+    value = _scalar(reader, node, path, "a time such as 30m, 12h or 90d")
+    if value is None:
+        return None
+    found = _DURATION.fullmatch(value)
+    if found is None or found[1].strip("0") == "":
+        reader.mistake(node, f"{path} is a time such as 30m, 12h or 90d, found {value!r}")
+        return None
+    return int(found[1]) * _SECONDS[found[2]]
+
+
+def host_port(reader: Yaml, node: yaml.Node, path: str) -> HostPort | None:
+    value = _scalar(reader, node, path, "HOST:PORT")
+    if value is None:
+        return None
+    parsed = parse_host_port(value)
+    if parsed is None:
+        reader.mistake(node, f"{path} is HOST:PORT or [IPV6]:PORT, found {value!r}")
+    return parsed
+
+
+def parse_host_port(value: str) -> HostPort | None:
+    """`127.0.0.1:8080` or `[::1]:8080` as host and port; None for anything else."""
+    found = _HOST_PORT.fullmatch(value)
+    if found is None or not 0 < int(found[2]) < 65536:
+        return None
+    return found[1].strip("[]"), int(found[2])
+
+
+def network(reader: Yaml, node: yaml.Node, path: str) -> Network | None:
+    value = _scalar(reader, node, path, "an address or a network such as 10.0.0.0/8")
+    if value is None:
+        return None
+    try:
+        return ipaddress.ip_network(value)
+    except ValueError:
+        pass
+    try:
+        meant = f": host bits are set; did you mean {ipaddress.ip_network(value, strict=False)}?"
+    except ValueError:
+        meant = ""
+    reader.mistake(
+        node, f"{path} is an address or a network such as 10.0.0.0/8, found {value!r}{meant}"
+    )
+    return None

@@ -1,0 +1,33 @@
+"""What ring 2 is given and what it gives back."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rtcguard.policy.record import Record
+
+Direction = Literal["outbound", "inbound"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One HTTP body or WebSocket message, decoded from any content encoding.
+
+    `site` is the host name of the page that speaks, `destination` the `host:port` that it speaks
+    to. `confirmed`: the client's side of this site is known to be relay-only (`policy/decide.py`).
+    """
+
+    content: bytes
+    direction: Direction
+    site: str = ""
+    client: str = ""
+    destination: str = ""
+    confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """The message as it may go on, and what was seen. `blocked` says why it may not, if so."""
+
+    content: bytes
+    records: tuple[Record, ...] = ()
+    blocked: str = ""
