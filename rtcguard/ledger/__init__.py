@@ -1,0 +1,1 @@
+"""The ledger: events of all rings, their store, and the reports made from it."""

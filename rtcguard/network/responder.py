@@ -53,12 +53,15 @@ def answer(packet: bytes, source: HostPort, destination: HostPort, policy: Polic
     fingerprint = message.fingerprint_ok
     if fingerprint is False:  # RFC 8489 section 6.3: discarded silently
         return _observed(source, destination, f"{what}: its FINGERPRINT does not match")
+    answerable = (
+        source[1] != 0
+        and _scope(source[0]) != "unspecified"
+        and _is_one_host(source[0])
+        and _is_one_host(destination[0])
+    )
     mode = policy.config.stun.answer
     datagram: bytes | None
-    if (
-        not (_answerable(*source) and _answerable(*destination))
-        or _scope(source[0]) == "unspecified"
-    ):
+    if not answerable:
         datagram, action, outcome = None, "blocked", "no answer to an address of many or of nobody"
     elif mode == "silent":
         datagram, action, outcome = None, "blocked", "swallowed without an answer"
@@ -92,9 +95,9 @@ def _decoy(request: stun.Message, version: int, fingerprint: bool) -> bytes:
     return stun.encode(stun.BINDING, stun.SUCCESS, identity, (attribute,), fingerprint=fingerprint)
 
 
-def _answerable(host: str, port: int) -> bool:
-    """Whether an answer to or from this address concerns one host, and has a port to go to."""
-    return port != 0 and host != _BROADCAST and _scope(host) != "multicast"
+def _is_one_host(host: str) -> bool:
+    """Whether an address is not one of many hosts at once."""
+    return host != _BROADCAST and _scope(host) != "multicast"
 
 
 def _sender_ufrag(message: stun.Message) -> str:

@@ -46,7 +46,7 @@ class StunServer:
     """Binds every (host, port) at once; `serve` answers until told to stop; `close` unbinds.
 
     `record` is called with the records of a batch, in the thread of `serve`: it must not block.
-    `policy` may be replaced at any time; the next batch goes by it. Raises StartError where an
+    `policy` may be replaced at any time; the next packet goes by it. Raises StartError where an
     address cannot be bound.
     """
 
@@ -105,7 +105,6 @@ class StunServer:
 
     def _drain(self, port: "_Port") -> None:
         """Answers what waits at one socket, a batch of it at most, without blocking."""
-        policy = self.policy
         records: list[Record] = []
         for _ in range(BATCH):
             try:
@@ -116,7 +115,7 @@ class StunServer:
                 self._failures.add(error)
                 break
             try:
-                reply = responder.answer(packet, source[:2], destination, policy)
+                reply = responder.answer(packet, source[:2], destination, self.policy)
                 records += reply.records
                 if reply.datagram is not None:
                     port.send(reply.datagram, source, ancillary)
@@ -209,7 +208,7 @@ def _bind(host: str, port: int) -> socket.socket:
             bound.close()
             raise
     except (OSError, UnicodeError) as error:  # the latter for what cannot be a host name
-        number, problem = (*error.args, "")[:2] if isinstance(error, OSError) else (0, str(error))
-        hint = _HINTS.get(number, "write another address there")
+        problem = getattr(error, "strerror", None) or error
+        hint = _HINTS.get(getattr(error, "errno", 0), "write another address there")
         raise StartError(f"stun.listen: cannot bind udp {shown}: {problem}; {hint}") from error
     return bound

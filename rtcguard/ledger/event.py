@@ -1,0 +1,39 @@
+"""Events: a ring's record with the time, an id and the node that saw it.
+
+The order of the fields here is the order in JSON lines and in the store's columns.
+"""
+
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from rtcguard.policy.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event. `time` is RFC 3339 in UTC with milliseconds, so that its text sorts by time."""
+
+    time: str
+    id: str
+    node: str
+    record: Record
+
+    def to_dict(self) -> dict[str, Any]:
+        """The event as it stands in JSON lines: every field, the empty ones too."""
+        record = {name: getattr(self.record, name) for name in RECORD_FIELDS}
+        return {"time": self.time, "id": self.id, "node": self.node, **record}
+
+    def to_row(self) -> tuple[Any, ...]:
+        """The values in the order of `COLUMNS`."""
+        return tuple(self.to_dict().values())
+
+
+RECORD_FIELDS: Final = tuple(field.name for field in fields(Record))
+COLUMNS: Final = ("time", "id", "node", *RECORD_FIELDS)
+
+
+def timestamp(seconds: float) -> str:
+    """Seconds since 1970 as an event's time: `2026-11-23T04:15:05.120Z`."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,89 @@
+"""Reports: the events grouped by one field, as rows, JSON, CSV or a table for the terminal."""
+
+import csv
+import io
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from rtcguard.ledger.store import Store
+
+
+@dataclass(slots=True)
+class Row:
+    """What happened around one address, site, client, destination or ring."""
+
+    key: str
+    count: int = 0
+    first: str = ""
+    last: str = ""
+    scope: str = ""
+    actions: dict[str, int] = field(default_factory=dict)
+    clients: list[str] = field(default_factory=list)
+    sites: list[str] = field(default_factory=list)
+    destinations: list[str] = field(default_factory=list)
+
+
+def rows(store: Store, by: str, since: str) -> list[Row]:
+    """One row a key, the most frequent first. `since` is an event's time."""
+    made: dict[str, Row] = {}
+    for key, action, count, first, last, *lists, scope in store.grouped(by, since):
+        row = made.setdefault(key, Row(key, first=first, last=last))
+        row.count += count
+        row.first, row.last = min(row.first, first), max(row.last, last)
+        row.actions[action] = count
+        row.scope = scope if by == "address" else ""
+        for known, joined in zip((row.clients, row.sites, row.destinations), lists, strict=True):
+            known += [one for one in joined.split(",") if one and one not in known]
+    return sorted(made.values(), key=lambda row: (-row.count, row.key))
+
+
+def to_json(by: str, since: str, found: list[Row]) -> str:
+    """`{"by", "since", "rows": […]}`; a row has the fields of `Row`, `actions` counts each one."""
+    made = [{name: getattr(row, name) for name in Row.__slots__} for row in found]
+    return json.dumps({"by": by, "since": since, "rows": made}, indent=2)
+
+
+def to_csv(by: str, found: list[Row]) -> str:
+    """A line a row; what is many is joined by a space."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([by, "count", "first", "last", "scope", "actions", "clients", "sites",
+                     "destinations"])  # fmt: skip
+    for row in found:
+        writer.writerow([_plain(cell) for cell in _cells(row)])
+    return out.getvalue()
+
+
+def _plain(cell: Any) -> Any:
+    """A spreadsheet takes a leading = + - @ for a formula; a page could choose one."""
+    return "'" + cell if isinstance(cell, str) and cell[:1] in tuple("=+-@\t\r") else cell
+
+
+def _cells(row: Row) -> list[Any]:
+    actions = " ".join(f"{action}:{count}" for action, count in sorted(row.actions.items()))
+    lists = (" ".join(many) for many in (row.clients, row.sites, row.destinations))
+    return [row.key, row.count, row.first, row.last, row.scope, actions, *lists]
+
+
+def print_table(by: str, found: list[Row]) -> None:
+    """The rows as a table on the terminal."""
+    # Imported here: rich takes longer to load than the rest of the command line.
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=f"events by {by}")
+    columns = [by, "count", "last", "what was done", "clients", "sites", "towards"]
+    if by == "address":
+        columns.insert(1, "scope")
+    for name in columns:
+        table.add_column(name, justify="right" if name == "count" else "left", overflow="fold")
+    for row in found:
+        done = ", ".join(f"{action} {count}" for action, count in sorted(row.actions.items()))
+        cells = [row.key, str(row.count), row.last, done]
+        cells += ["\n".join(many) for many in (row.clients, row.sites, row.destinations)]
+        if by == "address":
+            cells.insert(1, row.scope)
+        table.add_row(*(Text(cell) for cell in cells))  # Text: what a page chose is no markup
+    Console().print(table)

@@ -1,0 +1,110 @@
+"""The store: one SQLite file (WAL), written in batches, read by reports and by other processes.
+
+What has been committed survives the death of the process (WAL, `synchronous=NORMAL`). The schema
+has a version in `user_version`; a file of a newer version is refused, never guessed at.
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from rtcguard.errors import StartError
+from rtcguard.ledger.event import COLUMNS, Event
+
+SCHEMA_VERSION: Final = 1
+GROUPS: Final = ("address", "site", "client", "destination", "ring")
+
+_SCHEMA: Final = f"""
+CREATE TABLE events (
+    {", ".join(f"{c} {'INTEGER' if c == 'port' else 'TEXT'} NOT NULL" for c in COLUMNS)},
+    PRIMARY KEY (id)
+);
+CREATE INDEX events_time ON events (time);
+CREATE INDEX events_guard ON events (client, site, time) WHERE kind = 'guard';
+PRAGMA user_version = {SCHEMA_VERSION};
+"""
+_INSERT: Final = (
+    f"INSERT OR IGNORE INTO events ({', '.join(COLUMNS)}) "
+    f"VALUES ({', '.join('?' for _ in COLUMNS)})"
+)
+
+
+class Store:
+    """One connection to the ledger's file. Use it from one thread."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens the file, or makes it. Raises StartError where that cannot be done."""
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._db = sqlite3.connect(path, timeout=10, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._prepare()
+        except (OSError, sqlite3.Error) as error:
+            raise StartError(
+                f"{path}: the ledger cannot be opened ({error}); "
+                "set RTCGUARD_STATE_DIR to a folder that can be written"
+            ) from error
+
+    def _prepare(self) -> None:
+        with self._transaction():  # two processes may come to a new file at once
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            if version == 0:
+                for statement in _SCHEMA.split(";"):
+                    self._db.execute(statement)
+        if version > SCHEMA_VERSION:
+            raise StartError(
+                f"{self.path}: the ledger is of version {version}, this rtcguard knows "
+                f"{SCHEMA_VERSION}; update rtcguard, or move the file away"
+            )
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def add(self, events: Iterable[Event]) -> None:
+        """Writes a batch as one transaction; an event that is there already stays as it is."""
+        with self._transaction():
+            self._db.executemany(_INSERT, (event.to_row() for event in events))
+
+    def forget_before(self, time: str) -> None:
+        """Removes the events older than `time` (retention)."""
+        with self._transaction():
+            self._db.execute("DELETE FROM events WHERE time < ?", (time,))
+
+    def guard_seen(self, client: str, site: str, since: str) -> bool:
+        """Whether the page guard has reported in for this client and site since then."""
+        row = self._db.execute(
+            "SELECT 1 FROM events WHERE kind = 'guard' AND client = ? AND site = ? AND time >= ?"
+            " LIMIT 1",
+            (client, site, since),
+        ).fetchone()
+        return row is not None
+
+    def grouped(self, by: str, since: str) -> list[tuple[Any, ...]]:
+        """Rows (key, action, count, first, last, clients, sites, destinations, scope) since then.
+
+        The three lists are joined by commas. Inbound candidates are the far side's addresses and
+        are left out by `address`.
+        """
+        if by not in GROUPS:
+            raise ValueError(f"{by!r} is none of {GROUPS}")
+        where = "AND direction != 'inbound'" if by == "address" else ""
+        query = f"""
+            SELECT {by}, action, COUNT(*), MIN(time), MAX(time), GROUP_CONCAT(DISTINCT client),
+                   GROUP_CONCAT(DISTINCT site), GROUP_CONCAT(DISTINCT destination), MAX(scope)
+            FROM events WHERE {by} != '' AND time >= ? {where} GROUP BY {by}, action
+        """
+        return self._db.execute(query, (since,)).fetchall()
+
+    def close(self) -> None:
+        self._db.close()

@@ -1,0 +1,97 @@
+"""The writer: one thread a process that stamps records and commits them in batches.
+
+Whoever records something never waits: the queue is bounded, and what does not fit, or cannot be
+written because the disk is full, is counted and told as an event of its own as soon as one can be
+written. Traffic goes on; the count keeps the ledger honest.
+"""
+
+import logging
+import queue
+import socket
+import sqlite3
+import threading
+import time
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from rtcguard.ledger.event import Event, timestamp
+from rtcguard.ledger.store import Store
+from rtcguard.policy.record import Record
+
+QUEUE_SIZE: Final = 50_000
+BATCH_SIZE: Final = 5_000
+_LINGER: Final = 0.05  # seconds that a batch waits for company
+_PRUNE_EVERY: Final = 3600.0  # seconds
+
+logger = logging.getLogger(__name__)
+
+
+class Writer:
+    """Takes records from any thread; `close()` writes what is left."""
+
+    def __init__(self, path: Path, keep: int, node: str = "") -> None:
+        """Opens the store at `path` (StartError where it cannot be); `keep` is in seconds."""
+        Store(path).close()  # say what is wrong with the file here, not in the thread
+        self._path, self._keep, self._node = path, keep, node or socket.gethostname()
+        self._queue: queue.Queue[Event | None] = queue.Queue(QUEUE_SIZE)
+        self._lost = 0
+        self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+        self._thread.start()
+
+    def record(self, records: Iterable[Record]) -> None:
+        """Queues records with the present time; never blocks, never raises."""
+        now = timestamp(time.time())
+        for record in records:
+            try:
+                self._queue.put_nowait(Event(now, uuid.uuid4().hex, self._node, record))
+            except queue.Full:
+                self._lost += 1
+
+    def close(self) -> None:
+        """Writes what is queued and ends the thread."""
+        self._queue.put(None)
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        store = Store(self._path)
+        next_prune = 0.0
+        open_ = True
+        while open_:
+            batch: list[Event] = []
+            first = self._queue.get()
+            if first is not None:
+                batch.append(first)
+                time.sleep(_LINGER)
+            open_ = first is not None
+            while len(batch) < BATCH_SIZE:
+                try:
+                    event = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+                if event is None:
+                    open_ = False
+                else:
+                    batch.append(event)
+            self._write(store, batch)
+            if time.monotonic() >= next_prune:
+                next_prune = time.monotonic() + _PRUNE_EVERY
+                self._write(store, [], prune=True)
+        store.close()
+
+    def _write(self, store: Store, batch: list[Event], *, prune: bool = False) -> None:
+        lost = self._lost
+        if lost and batch:
+            reason = f"{lost} events could not be written to the ledger"
+            record = Record(ring="ledger", kind="rtcguard", action="observed", reason=reason)
+            batch.append(Event(timestamp(time.time()), uuid.uuid4().hex, self._node, record))
+        try:
+            if prune:
+                store.forget_before(timestamp(time.time() - self._keep))
+            if batch:
+                store.add(batch)
+                self._lost -= lost
+        except sqlite3.Error as error:
+            self._lost += len(batch) - bool(lost and batch)
+            logger.error("the ledger at %s cannot be written: %s", self._path, error)

@@ -1,0 +1,228 @@
+"""What the responder answers, and what it tells the ledger."""
+
+from typing import Literal
+
+import pytest
+from aioice import stun as aioice
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rtcguard.network import stun
+from rtcguard.network.responder import MAX_GROWTH, Reply, answer
+from rtcguard.policy.model import Config, Policy, Stun
+from rtcguard.policy.record import ACTIONS
+
+SOURCE = ("192.168.1.5", 50123)
+SERVER = ("127.0.0.1", 3478)
+SOURCE6 = ("2001:db8::5", 50123)
+SERVER6 = ("::1", 3478)
+TRANSACTION = bytes(range(12))
+EMPTY = stun.encode(stun.BINDING, stun.REQUEST, TRANSACTION)
+
+
+def policy(
+    mode: Literal["refuse", "decoy", "silent"] = "refuse",
+    config: Literal["enforce", "monitor"] = "enforce",
+) -> Policy:
+    return Policy(Config(mode=config, stun=Stun(answer=mode)))
+
+
+def ask(packet: bytes, mode: Literal["refuse", "decoy", "silent"] = "refuse") -> Reply:
+    return answer(packet, SOURCE, SERVER, policy(mode))
+
+
+def test_a_binding_request_is_refused_and_recorded() -> None:
+    request = aioice.Message(
+        aioice.Method.BINDING,
+        aioice.Class.REQUEST,
+        attributes={"USERNAME": "theirs:ours", "PRIORITY": 1, "USE-CANDIDATE": None},
+    )
+    request.add_message_integrity(b"password")
+    reply = answer(bytes(request), SOURCE, SERVER, policy())
+    assert reply.datagram is not None
+    response = aioice.parse_message(reply.datagram)
+    assert response.transaction_id == request.transaction_id
+    assert (response.message_method, response.message_class) == (
+        aioice.Method.BINDING,
+        aioice.Class.ERROR,
+    )
+    assert response.attributes["ERROR-CODE"] == (403, "Forbidden")
+    assert "FINGERPRINT" in response.attributes  # aioice has checked it
+    (record,) = reply.records
+    assert (record.ring, record.kind, record.action) == ("network", "stun", "refused")
+    assert record.direction == "outbound"
+    assert (record.client, record.address, record.port) == (SOURCE[0], *SOURCE)
+    assert record.scope == "private"
+    assert record.destination == "127.0.0.1:3478"
+    assert record.ufrag == "ours"
+    assert record.rule == "stun:refuse"
+    assert record.reason == "Binding request: refused with 403 Forbidden"
+
+
+def test_ipv6_is_told_with_brackets() -> None:
+    reply = answer(EMPTY, SOURCE6, SERVER6, policy())
+    (record,) = reply.records
+    assert record.destination == "[::1]:3478"
+    assert (record.client, record.scope) == ("2001:db8::5", "public")
+
+
+@pytest.mark.parametrize("method", [*stun.METHOD_NAMES, 0x040, 0xFFF])
+@pytest.mark.parametrize("mode", ["refuse", "decoy"])
+def test_every_other_request_is_refused(
+    method: int, mode: Literal["refuse", "decoy", "silent"]
+) -> None:
+    if method == stun.BINDING:
+        return
+    reply = ask(stun.encode(method, stun.REQUEST, TRANSACTION, [(0x19, b"\x11\0\0\0")]), mode)
+    assert reply.datagram is not None
+    response = stun.parse(reply.datagram)
+    assert (response.method, response.message_class) == (method, stun.ERROR)
+    assert response.transaction_id == TRANSACTION
+    assert response.attributes == ((stun.ERROR_CODE, b"\0\0\x04\x03Forbidden"),)
+    assert stun.parse(reply.datagram).method_name in reply.records[0].reason
+    assert reply.records[0].action == "refused"
+
+
+def test_a_turn_user_name_is_not_an_ice_fragment() -> None:
+    username = (stun.USERNAME, b"1700000000:alice")
+    reply = ask(stun.encode(stun.ALLOCATE, stun.REQUEST, TRANSACTION, [username]))
+    assert reply.records[0].ufrag == ""
+
+
+@pytest.mark.parametrize(
+    ("source", "server", "decoy"),
+    [(SOURCE, SERVER, ("0.0.0.0", 9)), (SOURCE6, SERVER6, ("100::", 9))],
+)
+@pytest.mark.parametrize("fingerprint", [True, False])
+def test_decoy(
+    source: tuple[str, int], server: tuple[str, int], decoy: tuple[str, int], fingerprint: bool
+) -> None:
+    request = stun.encode(stun.BINDING, stun.REQUEST, TRANSACTION, fingerprint=fingerprint)
+    reply = answer(request, source, server, policy("decoy"))
+    assert reply.datagram is not None
+    response = aioice.parse_message(reply.datagram)
+    assert response.message_class == aioice.Class.RESPONSE
+    assert response.attributes["XOR-MAPPED-ADDRESS"] == decoy
+    assert ("FINGERPRINT" in response.attributes) == fingerprint
+    assert (reply.records[0].action, reply.records[0].rule) == ("refused", "stun:decoy")
+
+
+@pytest.mark.parametrize("mode", ["refuse", "decoy"])
+def test_a_classic_client_is_answered_in_its_own_tongue(
+    mode: Literal["refuse", "decoy", "silent"],
+) -> None:
+    transaction = bytes(range(16))
+    reply = ask(stun.encode(stun.BINDING, stun.REQUEST, transaction), mode)
+    assert reply.datagram is not None
+    response = stun.parse(reply.datagram)
+    assert response.classic and response.transaction_id == transaction
+    if mode == "decoy":
+        assert response.attributes == ((stun.MAPPED_ADDRESS, b"\0\x01\0\x09" + bytes(4)),)
+    else:
+        assert response.attribute(stun.ERROR_CODE) == b"\0\0\x04\x03Forbidden"
+
+
+def test_silent_answers_nothing_and_records_all() -> None:
+    reply = ask(EMPTY, "silent")
+    assert reply.datagram is None
+    assert (reply.records[0].action, reply.records[0].rule) == ("blocked", "stun:silent")
+    assert reply.records[0].reason.startswith("Binding request")
+
+
+def test_monitor_mode_refuses_and_says_why() -> None:
+    reply = answer(EMPTY, SOURCE, SERVER, policy(config="monitor"))
+    assert reply.datagram is not None
+    assert reply.records[0].action == "refused"
+    assert "monitor" in reply.records[0].reason
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"",
+        b"\x40\x00\x00\x04data",
+        b"GET / HTTP/1.1\r\n\r\n",
+        stun.encode(stun.BINDING, stun.INDICATION, TRANSACTION),
+        stun.encode(0x006, stun.INDICATION, TRANSACTION),
+        stun.encode(stun.BINDING, stun.SUCCESS, TRANSACTION),
+        stun.encode(stun.BINDING, stun.ERROR, TRANSACTION),
+        EMPTY[:3] + b"\x08" + EMPTY[4:] + b"\x80\x28\x00\x04oops",  # a wrong FINGERPRINT
+    ],
+)
+@pytest.mark.parametrize("mode", ["refuse", "decoy", "silent"])
+def test_what_is_no_request_is_observed_in_silence(
+    packet: bytes, mode: Literal["refuse", "decoy", "silent"]
+) -> None:
+    reply = ask(packet, mode)
+    assert reply.datagram is None
+    (record,) = reply.records
+    assert record.action == "observed"
+    assert record.client == SOURCE[0]
+
+
+@pytest.mark.parametrize(
+    ("source", "destination"),
+    [
+        (("192.168.1.5", 0), SERVER),
+        (("0.0.0.0", 5), SERVER),
+        (("::", 5), SERVER6),
+        (("224.0.0.251", 5353), SERVER),
+        (("ff02::fb", 5353), SERVER6),
+        (("255.255.255.255", 9), SERVER),
+        (SOURCE, ("224.0.0.251", 3478)),
+        (SOURCE, ("255.255.255.255", 3478)),
+        (SOURCE6, ("ff02::1", 3478)),
+    ],
+)
+@pytest.mark.parametrize("mode", ["refuse", "decoy"])
+def test_no_answer_to_addresses_of_many_or_nobody(
+    source: tuple[str, int],
+    destination: tuple[str, int],
+    mode: Literal["refuse", "decoy", "silent"],
+) -> None:
+    reply = answer(EMPTY, source, destination, policy(mode))
+    assert reply.datagram is None
+    assert reply.records[0].action == "blocked"
+
+
+def test_the_smallest_request() -> None:
+    refused = answer(EMPTY, SOURCE, SERVER, policy()).datagram
+    decoy = answer(EMPTY, SOURCE, SERVER, policy("decoy")).datagram
+    decoy6 = answer(EMPTY, SOURCE6, SERVER6, policy("decoy")).datagram
+    assert [len(datagram or b"") for datagram in (EMPTY, refused, decoy, decoy6)] == [
+        20,
+        40,
+        32,
+        44,
+    ]
+
+
+requests = st.builds(
+    stun.encode,
+    st.one_of(st.sampled_from(list(stun.METHOD_NAMES)), st.integers(0, 0xFFF)),
+    st.integers(0, 3),
+    st.one_of(st.binary(min_size=12, max_size=12), st.binary(min_size=16, max_size=16)),
+    st.lists(st.tuples(st.integers(0, 0xFFFF), st.binary(max_size=70)), max_size=5),
+    fingerprint=st.booleans(),
+)
+
+
+@given(
+    st.one_of(requests, st.binary(max_size=200)),
+    st.sampled_from([(SOURCE, SERVER), (SOURCE6, SERVER6)]),
+    st.sampled_from(["refuse", "decoy", "silent"]),
+)
+def test_total_bounded_and_never_answering_an_answer(
+    packet: bytes,
+    ends: tuple[tuple[str, int], tuple[str, int]],
+    mode: Literal["refuse", "decoy", "silent"],
+) -> None:
+    reply = answer(packet, *ends, policy(mode))
+    (record,) = reply.records
+    assert record.action in ACTIONS
+    assert record.reason and record.reason.isprintable()
+    if reply.datagram is not None:
+        assert len(reply.datagram) <= len(packet) + MAX_GROWTH
+        assert answer(reply.datagram, *ends, policy(mode)).datagram is None
+        # No address of either end is told back: not even a NAT's.
+        assert b"\xc0\xa8\x01\x05" not in reply.datagram[20:]
