@@ -1,0 +1,1 @@
+"""Wiring: configuration, secrets, the state folder, the processes and who watches them."""

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 ACTIONS: Final = ("kept", "scrubbed", "stripped", "refused", "blocked", "observed")
 
-Ring = Literal["page", "signaling", "network"]
+Ring = Literal["page", "signaling", "network", "ledger"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,11 +147,16 @@ def duration(reader: Yaml, node: yaml.Node, path: str) -> int | None:
     value = _scalar(reader, node, path, "a time such as 30m, 12h or 90d")
     if value is None:
         return None
-    found = _DURATION.fullmatch(value)
-    if found is None or found[1].strip("0") == "":
+    seconds = parse_duration(value)
+    if seconds is None:
         reader.mistake(node, f"{path} is a time such as 30m, 12h or 90d, found {value!r}")
-        return None
-    return int(found[1]) * _SECONDS[found[2]]
+    return seconds
+
+
+def parse_duration(value: str) -> int | None:
+    """`12h` as seconds; None for anything else, and for no time at all."""
+    found = _DURATION.fullmatch(value)
+    return int(found[1]) * _SECONDS[found[2]] or None if found else None
 
 
 def host_port(reader: Yaml, node: yaml.Node, path: str) -> HostPort | None:

@@ -1,0 +1,43 @@
+# `make run` and `make test` set up what is missing by themselves.
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+CONFIG ?=
+TESTS ?= tests
+
+.PHONY: run test setup check bench lab-packages clean
+
+run: $(VENV)/.run
+	$(BIN)/rtcguard run $(if $(CONFIG),--config $(CONFIG))
+
+test: $(VENV)/.dev lab-packages
+	$(BIN)/pytest $(TESTS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m tests.bench
+
+setup: $(VENV)/.dev lab-packages
+
+lab-packages:
+	@sh .ci/lab-packages
+
+$(VENV)/.python:
+	@sh .ci/venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@ $(VENV)/.run
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

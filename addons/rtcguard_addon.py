@@ -1,0 +1,64 @@
+"""rtcguard under a plain mitmdump:  mitmdump -s addons/rtcguard_addon.py
+
+    --set rtcguard_config=FILE    the configuration; without it, the safe built-in defaults
+
+Where mitmdump listens, its certificates and how it goes out are mitmdump's own options. The STUN
+responder runs beside it, in a process of its own, as under `rtcguard run`; unlike there, nothing
+starts it again when it dies.
+"""
+
+from pathlib import Path
+
+from mitmproxy import addonmanager, ctx, exceptions
+
+from rtcguard.app import processes, settings
+from rtcguard.app.supervisor import Supervisor
+from rtcguard.errors import ConfigError, StartError
+from rtcguard.ledger.writer import Writer
+from rtcguard.proxy.addon import RtcGuard
+from rtcguard.proxy.confirmed import Confirmed
+
+
+class Loaded:
+    """Reads the configuration when mitmdump starts; its child is the addon that does the work."""
+
+    def __init__(self) -> None:
+        self.addons: list[RtcGuard] = []
+        self._writer: Writer | None = None
+        self._supervisor: Supervisor | None = None
+
+    def load(self, loader: addonmanager.Loader) -> None:
+        loader.add_option("rtcguard_config", str, "", "The configuration file of rtcguard.")
+
+    def configure(self, updated: set[str]) -> None:
+        if self.addons:
+            if "rtcguard_config" in updated:
+                raise exceptions.OptionsError("rtcguard reads its configuration at the start only")
+            return
+        try:
+            self._begin(ctx.options.rtcguard_config)
+        except (ConfigError, StartError) as error:
+            # mitmdump would go on without the addon, and let everything through.
+            raise SystemExit(f"rtcguard: {error}") from error
+
+    def _begin(self, file: str) -> None:
+        config = settings.read_config(Path(file) if file else None)
+        policy = settings.read_policy(config)
+        state = settings.state()
+        state.prepare()
+        key = state.key()
+        self._writer = Writer(state.ledger, config.ledger.keep)
+        self.addons = [RtcGuard(policy, key, self._writer.record, Confirmed(state.ledger))]
+        if config.stun.listen:
+            listen = (ctx.options.listen_host, ctx.options.listen_port or 8080)
+            self._supervisor = Supervisor(processes.Settings(policy, state, key, listen))
+            self._supervisor.start("network", processes.network)
+
+    def done(self) -> None:
+        if self._supervisor is not None:
+            self._supervisor.stop()
+        if self._writer is not None:
+            self._writer.close()
+
+
+addons = [Loaded()]

@@ -1,0 +1,88 @@
+"""What each process of `rtcguard run` does, from its first line to its last.
+
+A process is given a pipe to its supervisor: it sends `None` when it is ready, or the text of a
+StartError, and ends when the pipe ends, so no process outlives the one that watches it.
+"""
+
+import asyncio
+import logging
+import signal
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+
+from rtcguard.app.settings import State
+from rtcguard.errors import StartError
+from rtcguard.ledger.writer import Writer
+from rtcguard.policy.model import HostPort, Policy
+
+type Pipe = Connection[str | None, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What every process is given."""
+
+    policy: Policy
+    state: State
+    key: bytes
+    listen: HostPort
+    modes: tuple[str, ...] = ()
+    workers: int = 1
+
+
+def proxy_worker(settings: Settings, pipe: Pipe) -> None:
+    """Rings 1 and 2: one mitmproxy master."""
+    # Imported here, as the network process needs nothing of mitmproxy.
+    from rtcguard.proxy.addon import RtcGuard
+    from rtcguard.proxy.confirmed import Confirmed
+    from rtcguard.proxy.service import serve
+
+    _begin("proxy")
+    config = settings.policy.config
+
+    async def main() -> None:
+        stopped = asyncio.Event()
+        asyncio.get_running_loop().add_reader(pipe.fileno(), stopped.set)
+        confirmed = Confirmed(settings.state.ledger)
+        guard = RtcGuard(settings.policy, settings.key, writer.record, confirmed)
+        await serve(
+            config,
+            settings.listen,
+            settings.modes,
+            settings.state.ca,
+            guard,
+            lambda: pipe.send(None),
+            stopped,
+            shared=settings.workers > 1,
+        )
+
+    try:
+        writer = Writer(settings.state.ledger, config.ledger.keep)
+        asyncio.run(main())
+        writer.close()
+    except StartError as error:
+        pipe.send(str(error))
+
+
+def network(settings: Settings, pipe: Pipe) -> None:
+    """Ring 3: the STUN responder."""
+    from rtcguard.network.udp import StunServer
+
+    _begin("network")
+    try:
+        writer = Writer(settings.state.ledger, settings.policy.config.ledger.keep)
+        with StunServer(
+            settings.policy.config.stun.listen, settings.policy, writer.record
+        ) as server:
+            pipe.send(None)
+            server.serve(pipe.fileno())
+        writer.close()
+    except StartError as error:
+        pipe.send(str(error))
+
+
+def _begin(name: str) -> None:
+    # Ctrl-C reaches the whole process group; the supervisor alone acts on it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    logging.basicConfig(level=logging.WARNING, format=f"rtcguard {name}: %(message)s")

@@ -1,0 +1,49 @@
+"""`rtcguard run`: from a configuration to running processes, and the lines that tell of them."""
+
+from collections.abc import Callable, Iterator
+
+from rtcguard.app import processes
+from rtcguard.app.processes import Settings
+from rtcguard.app.supervisor import Supervisor
+from rtcguard.ledger.store import Store
+
+
+def run(settings: Settings, say: Callable[[str], None]) -> None:
+    """Runs until SIGINT or SIGTERM. Raises RtcguardError where it cannot begin or go on."""
+    Store(
+        settings.state.ledger
+    ).close()  # a ledger that cannot be kept is said before anything runs
+    supervisor = Supervisor(settings)
+    try:
+        if settings.policy.config.stun.listen:
+            supervisor.start("network", processes.network)
+        for _ in range(settings.workers):
+            # One after the other: the first makes the certificate authority.
+            supervisor.start("proxy", processes.proxy_worker)
+        for line in describe(settings):
+            say(line)
+        say("ready")
+        supervisor.watch()
+    finally:
+        supervisor.stop()
+
+
+def describe(settings: Settings) -> Iterator[str]:
+    """What runs where, for the person who started it."""
+    config, state = settings.policy.config, settings.state
+    yield f"proxy   {_shown(settings.listen)} (HTTP and HTTPS)"
+    for address in config.stun.listen:
+        yield f"STUN    {_shown(address)} (udp), answers: {config.stun.answer}"
+    yield f"CA      {state.ca_certificate}"
+    yield f"ledger  {state.ledger}"
+    for server in settings.policy.servers:
+        yield f"relay   {', '.join(server.urls)}"
+    if not settings.policy.servers:
+        yield "relay   none: calls will not connect until relay.servers names a TURN server"
+    if config.mode == "monitor":
+        yield "mode    monitor: everything is recorded, nothing is changed or stopped"
+
+
+def _shown(address: tuple[str, int]) -> str:
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

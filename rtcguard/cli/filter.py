@@ -1,0 +1,60 @@
+"""`rtcguard filter`: one payload through ring 2."""
+
+import json
+import socket
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import IO
+
+import click
+
+from rtcguard.cli.options import config_option
+from rtcguard.errors import PayloadBlocked
+from rtcguard.policy.model import DIRECTIONS
+from rtcguard.signaling.message import Direction
+
+
+@click.command()
+@config_option
+@click.option("--direction", type=click.Choice(DIRECTIONS), default="outbound", show_default=True,
+              help="outbound: the client sends it.")  # fmt: skip
+@click.option("--content-type", default="", metavar="TYPE", help="What HTTP says that it is.")
+@click.option("--site", default="", metavar="HOST", help="The page that speaks.")
+@click.option("--client", default="", metavar="IP", help="The client's own address.")
+@click.option("--events", type=click.File("w"), metavar="FILE", help="Events as JSON lines.")
+def command(
+    config: Path | None,
+    direction: Direction,
+    content_type: str,
+    site: str,
+    client: str,
+    events: IO[str] | None,
+) -> None:
+    """Filter one payload from standard input to standard output.
+
+    The output has the input's length. A payload that must not pass gives exit code 3 and no output.
+    HTML documents are never signaling and come back as they are.
+    """
+    from rtcguard.app.settings import read_config
+    from rtcguard.ledger.event import Event, timestamp
+    from rtcguard.proxy.bodies import Head
+    from rtcguard.signaling import Message, Rewrite, rewrite
+
+    read = read_config(config)
+    content = sys.stdin.buffer.read()
+    if Head(content_type).is_document:
+        made = Rewrite(content)
+    else:
+        message = Message(content, direction, site=site.lower(), client=client)
+        made = rewrite(message, read)
+    if events is not None:
+        now, node = timestamp(time.time()), socket.gethostname()
+        for record in made.records:
+            event = Event(now, uuid.uuid4().hex, node, record)
+            events.write(json.dumps(event.to_dict()) + "\n")
+    if made.blocked:
+        raise PayloadBlocked(f"blocked: {made.blocked}")
+    sys.stdout.buffer.write(made.content)
+    sys.stdout.buffer.flush()

@@ -1,0 +1,58 @@
+"""The `rtcguard` command. To add a command: a module here, and a row in `COMMANDS`.
+
+A command's module is imported when it is called for; its line in the help stands here, so that
+`rtcguard --help` loads nothing else.
+"""
+
+import importlib
+import sys
+from typing import Final
+
+import click
+
+from rtcguard import __version__
+from rtcguard.errors import ConfigError, RtcguardError
+
+COMMANDS: Final = {
+    "run": "Run the proxy, the STUN responder and the ledger.",
+    "filter": "Filter one payload from standard input to standard output.",
+    "check": "Check configuration files, and tell every mistake.",
+    "report": "Report what tried to leak, to whom, and what was done.",
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"rtcguard.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="rtcguard")
+def cli() -> None:
+    """Keep WebRTC from telling your addresses: calls go through approved TURN relays, or fail.
+
+    Exit codes: 0 done, 1 a check failed, 2 usage or configuration, 3 payload blocked.
+    """
+
+
+def main() -> None:
+    """Runs the command line; an error of ours is told in one line, without a traceback."""
+    try:
+        cli()
+    except ConfigError as error:  # each line names its file already
+        click.echo(error, err=True)
+        sys.exit(error.exit_code)
+    except RtcguardError as error:
+        click.echo(f"rtcguard: {error}", err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,39 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rtcguard.policy.model import HostPort
+from rtcguard.policy.yaml_reader import parse_duration, parse_host_port
+
+config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The configuration; without it, the safe built-in defaults.",
+)
+
+
+class HostPortType(click.ParamType[HostPort]):
+    """`127.0.0.1:8080` or `[::1]:8080`."""
+
+    name = "HOST:PORT"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> HostPort:
+        parsed = parse_host_port(value)
+        return parsed or self.fail(f"{value!r} is not HOST:PORT or [IPV6]:PORT", param, ctx)
+
+
+class DurationType(click.ParamType[int]):
+    """`30m`, `24h`, `90d`: seconds."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        return parse_duration(value) or self.fail(
+            f"{value!r} is not like 30m, 24h, 90d", param, ctx
+        )

@@ -1,0 +1,272 @@
+"""The mitmproxy addon: each hook makes a message of a flow, asks the core, and carries out.
+
+mitmproxy logs an addon's exception and forwards the message unchanged. So every hook here runs
+under `_closed`, which stops the flow instead: nothing passes that was not judged.
+"""
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Iterator
+
+from mitmproxy import http
+
+from rtcguard.errors import ParseError
+from rtcguard.page.report import read_report
+from rtcguard.policy.model import Policy
+from rtcguard.policy.record import Record
+from rtcguard.proxy import flows
+from rtcguard.proxy.bodies import LIMIT, Plan, request_plan, response_plan
+from rtcguard.proxy.confirmed import Confirmed
+from rtcguard.proxy.documents import REPORT_PATH, Documents
+from rtcguard.proxy.streaming import Gate, Lines, can_decode
+from rtcguard.signaling import Message, rewrite
+from rtcguard.signaling.message import Direction
+
+logger = logging.getLogger(__name__)
+
+Recorder = Callable[[Iterable[Record]], None]
+
+
+class RtcGuard:
+    """Rings 1 and 2 on the flows of a mitmproxy master. `key` signs the guard's tokens."""
+
+    name = "rtcguard"
+
+    def __init__(self, policy: Policy, key: bytes, record: Recorder, confirmed: Confirmed) -> None:
+        self._policy = policy
+        self._config = policy.config
+        self._documents = Documents(policy, key)
+        self._key = key
+        self._record = record
+        self._confirmed = confirmed
+
+    # Hooks ----------------------------------------------------------------------------------
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        with self._closed(flow, "outbound"):
+            request = flow.request
+            if request.path.partition("?")[0] == REPORT_PATH:
+                return  # held whole, answered in `request`
+            if self._config.page.guard and flows.opens_document(request):
+                self._documents.ask_whole(request)
+            match request_plan(flows.head_of(request)):
+                case Plan.PASS:
+                    request.stream = True
+                case Plan.GATE:
+                    request.stream = Gate(self._judge_of(flow, "outbound"), LIMIT)
+                case Plan.LINES:
+                    request.stream = Lines(self._judge_of(flow, "outbound"), LIMIT)
+                case Plan.BLOCK:
+                    self._stop(flow, "outbound", "a description of this size cannot be signaling")
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        with self._closed(flow, "outbound"):
+            if flow.request.path.partition("?")[0] == REPORT_PATH:
+                flow.response = self._answer_report(flow)
+            elif not flow.request.stream and flow.request.raw_content:
+                judged = self._judge_whole(flow, "outbound", flow.request)
+                if judged is not None:
+                    flow.request.content = judged
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        with self._closed(flow, "inbound"):
+            request, response = flow.request, flow.response
+            if response is None or response.status_code == 101 or flow.error:
+                return
+            head = flows.head_of(response)
+            attached = response.headers.get("content-disposition", "").lower().startswith("attach")
+            if self._config.page.guard and head.is_document and not attached:
+                encoding = response.headers.get("content-encoding", "")
+                if not can_decode(encoding):
+                    self._stop(flow, "inbound", f"a document in {encoding!r} cannot get the guard")
+                elif request.method != "HEAD" and response.status_code not in (204, 304):
+                    self._documents.put_guard(request, response, self._client(flow))
+                return
+            if not self._judges_inbound(flow):
+                response.stream = True
+                return
+            match response_plan(head, flows.fetch_destination(request)):
+                case Plan.PASS:
+                    response.stream = True
+                case Plan.GATE:
+                    response.stream = Gate(self._judge_of(flow, "inbound"), LIMIT)
+                case Plan.LINES:
+                    response.stream = Lines(self._judge_of(flow, "inbound"), LIMIT)
+                case Plan.BLOCK:
+                    self._stop(flow, "inbound", "a description of this size cannot be signaling")
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        with self._closed(flow, "inbound"):
+            response = flow.response
+            if response is None or response.stream or not response.raw_content:
+                return
+            if flow.websocket is None and self._judges_inbound(flow):
+                judged = self._judge_whole(flow, "inbound", response)
+                if judged is not None:
+                    response.content = judged
+
+    def websocket_message(self, flow: http.HTTPFlow) -> None:
+        with self._closed(flow, "outbound"):
+            if flow.websocket is None:
+                return
+            message = flow.websocket.messages[-1]
+            # mitmproxy keeps every message for the life of the connection.
+            del flow.websocket.messages[:-1]
+            direction: Direction = "outbound" if message.from_client else "inbound"
+            if direction == "inbound" and not self._judges_inbound(flow):
+                return
+            judged = self._judge(flow, direction, message.content)
+            if judged is None:
+                message.drop()
+            elif judged != message.content:
+                message.content = judged
+
+    def done(self) -> None:
+        self._confirmed.close()
+
+    # Judging --------------------------------------------------------------------------------
+
+    def _judge(self, flow: http.HTTPFlow, direction: Direction, content: bytes) -> bytes | None:
+        """What goes on in place of `content`; None where nothing may."""
+        client, site = self._client(flow), flows.site_of(flow.request)
+        message = Message(
+            content=content,
+            direction=direction,
+            site=site,
+            client=client,
+            destination=flows.destination_of(flow.request),
+            confirmed=direction == "inbound" and self._confirmed(client, site),
+        )
+        made = rewrite(message, self._config)
+        self._record(made.records)
+        if made.blocked:
+            self._tell(flow, direction, "blocked", made.blocked)
+            return None
+        return made.content
+
+    def _judge_whole(
+        self, flow: http.HTTPFlow, direction: Direction, message: http.Message
+    ) -> bytes | None:
+        """The judged body of a message that was held; None where it stays as it is (or is stopped,
+        which the flow then shows). A body that is signaling by its type and cannot be decoded is
+        stopped; one of another type is judged as it is."""
+        try:
+            content = message.get_content(strict=True) or b""
+        except ValueError:
+            if flows.head_of(message).is_text:
+                encoding = message.headers.get("content-encoding", "")
+                self._stop(flow, direction, f"a body in {encoding!r} cannot be judged")
+                return None
+            content = message.raw_content or b""
+        judged = self._judge(flow, direction, content)
+        if judged is None:
+            self._refuse(flow, direction, "what it carries must not pass")
+            return None
+        return None if judged == content else judged
+
+    def _judge_of(
+        self, flow: http.HTTPFlow, direction: Direction
+    ) -> Callable[[bytes], bytes | None]:
+        """Judging for a body that streams: it cannot raise, and an encoded body is decoded."""
+        message = flow.request if direction == "outbound" else flow.response
+
+        def judge(content: bytes) -> bytes | None:
+            try:
+                if message is None or not message.headers.get("content-encoding"):
+                    return self._judge(flow, direction, content)
+                whole = http.Response.make(200, b"", message.headers.copy())
+                whole.raw_content = content
+                decoded = whole.get_content(strict=True) or b""
+                judged = self._judge(flow, direction, decoded)
+                if judged is not None and judged != decoded:
+                    whole.content = judged
+                return None if judged is None else whole.raw_content
+            except Exception as error:
+                return content if self._failed(flow, direction, error) else None
+
+        return judge
+
+    def _judges_inbound(self, flow: http.HTTPFlow) -> bool:
+        """Whether anything towards the client could be changed; if not, nothing is held."""
+        config = self._config
+        if any(not r.match.direction or "inbound" in r.match.direction for r in config.rules):
+            return True
+        if config.inbound == "auto":
+            return not self._confirmed(self._client(flow), flows.site_of(flow.request))
+        return config.inbound == "strip"
+
+    def _answer_report(self, flow: http.HTTPFlow) -> http.Response:
+        """The reserved path: never forwarded, and silent about what became of a report."""
+        request = flow.request
+        client, site = self._client(flow), flows.host_of(request)
+        if request.method == "POST":
+            settings = self._documents.settings(site, client)
+            try:
+                body = request.get_content(strict=True) or b""
+                records = read_report(
+                    body, key=self._key, site=site, client=client, settings=settings
+                )
+            except (ParseError, ValueError) as error:
+                self._tell(
+                    flow, "outbound", "refused", f"not a report of this page's guard: {error}"
+                )
+                return http.Response.make(400, b"", {"cache-control": "no-store"})
+            self._record(records)
+            if settings.mode != "observe":
+                self._confirmed.confirm(client, site)
+        return http.Response.make(204, b"", {"cache-control": "no-store"})
+
+    # Failing closed -------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _closed(self, flow: http.HTTPFlow, direction: Direction) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            if not self._failed(flow, direction, error):
+                self._refuse(flow, direction, "rtcguard could not judge it")
+
+    def _failed(self, flow: http.HTTPFlow, direction: Direction, error: Exception) -> bool:
+        """Tells of a failure; whether the flow may pass all the same (`on_error: pass`)."""
+        passes = self._config.on_error == "pass" or self._config.mode == "monitor"
+        logger.error("%s %s: %r", direction, flow.request.pretty_host, error, exc_info=error)
+        outcome = "observed" if passes else "blocked"
+        self._tell(flow, direction, outcome, f"it could not be judged: {error!r}")
+        return passes
+
+    def _stop(self, flow: http.HTTPFlow, direction: Direction, reason: str) -> None:
+        """Stops a payload that cannot be judged, unless the configuration lets it pass."""
+        passes = self._config.on_error == "pass" or self._config.mode == "monitor"
+        self._tell(flow, direction, "observed" if passes else "blocked", reason)
+        if not passes:
+            self._refuse(flow, direction, reason)
+
+    def _refuse(self, flow: http.HTTPFlow, direction: Direction, reason: str) -> None:
+        """Ends what the flow was about to carry: nothing more of it goes on."""
+        if flow.websocket is not None:
+            flow.websocket.messages[-1].drop()
+        elif direction == "inbound" and (
+            flow.response is None or flow.response.raw_content is None
+        ):
+            flow.kill()  # only the head is there, and mitmproxy cannot put another in its place
+        else:
+            text = f"rtcguard: blocked: {reason}\n".encode()
+            flow.response = http.Response.make(403, text, {"content-type": "text/plain"})
+
+    def _tell(self, flow: http.HTTPFlow, direction: Direction, action: str, reason: str) -> None:
+        request = flow.request
+        record = Record(
+            ring="signaling",
+            kind="payload",
+            action=action,
+            direction=direction,
+            site=flows.site_of(request),
+            client=self._client(flow),
+            destination=flows.destination_of(request),
+            rule="default:on_error",
+            reason=reason,
+        )
+        self._record([record])
+
+    def _client(self, flow: http.HTTPFlow) -> str:
+        return flows.client_of(flow.client_conn)

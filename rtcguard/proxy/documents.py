@@ -1,0 +1,77 @@
+"""Putting the page guard into a document that passes the proxy: its settings, headers and body."""
+
+import hashlib
+import hmac
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from mitmproxy import http
+
+from rtcguard.page import csp, guard
+from rtcguard.page.html import Inserter, charset_of, is_xml
+from rtcguard.page.report import mint_token
+from rtcguard.policy.decide import decide_page
+from rtcguard.policy.model import Policy
+from rtcguard.proxy import streaming
+from rtcguard.proxy.flows import host_of, opens_document
+
+REPORT_PATH: Final = "/.well-known/rtcguard/report"
+_POLICY_HEADERS: Final = ("content-security-policy", "content-security-policy-report-only")
+# What lets a browser show a copy it has: one without the guard, or with ended credentials.
+_VALIDATORS: Final = ("if-none-match", "if-modified-since", "if-range", "range")
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """`key` signs the tokens that tell a page's own guard from everybody else's reports."""
+
+    policy: Policy
+    key: bytes
+
+    def settings(self, site: str, client: str) -> guard.GuardSettings:
+        """How the guard of this site's page behaves for this client, now."""
+        config = self.policy.config
+        mode = decide_page(config, site, client).action
+        # The TURN server tells sessions apart by this name; it does not learn the client's.
+        name = hmac.new(self.key, f"{client} {site}".encode(), hashlib.sha256).hexdigest()[:12]
+        now = int(time.time())
+        return guard.GuardSettings(
+            mode="observe" if config.mode == "monitor" else "block" if mode == "block" else "relay",
+            servers=tuple(server.to_rtc(now, name) for server in self.policy.servers),
+            site_servers=config.relay.site_servers,
+            report_path=REPORT_PATH,
+            token=mint_token(self.key, client, site),
+        )
+
+    def ask_whole(self, request: http.Request) -> None:
+        """Makes a request for a document ask for all of it, in an encoding that can be read."""
+        for header in _VALIDATORS:
+            request.headers.pop(header, None)
+        accepted = request.headers.get("accept-encoding", "")
+        kept = [one.strip() for one in accepted.split(",") if _coding(one) in streaming.DECODABLE]
+        request.headers["accept-encoding"] = ", ".join(kept) or "identity"
+
+    def put_guard(self, request: http.Request, response: http.Response, client: str) -> None:
+        """Edits the head of a document's response, and streams its body with the guard in front."""
+        script = guard.script(self.settings(host_of(request), client))
+        url = f"{request.scheme}://{request.host_header or request.host}{REPORT_PATH}"
+        for header in _POLICY_HEADERS:
+            values = response.headers.get_all(header)
+            if values:
+                allowed = [csp.allow(value, csp.hash_of(script), url) for value in values]
+                response.headers.set_all(header, allowed)
+        encoding = response.headers.pop("content-encoding", "")
+        kind = response.headers.get("content-type")
+        inserter = Inserter(script, charset_of(kind), xml=is_xml(kind))
+        fragments = not opens_document(request)
+        response.stream = streaming.Document(encoding, inserter, fragments=fragments)
+        for header in ("content-length", "etag", "last-modified", "content-digest", "digest"):
+            response.headers.pop(header, None)
+        if request.http_version == "HTTP/1.1":
+            response.headers["transfer-encoding"] = "chunked"
+        response.headers["cache-control"] = "no-store"
+
+
+def _coding(item: str) -> str:
+    return item.partition(";")[0].strip().lower()

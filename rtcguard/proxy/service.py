@@ -1,0 +1,130 @@
+"""mitmproxy, embedded: one worker's master with the addons that a filtering proxy needs.
+
+Left out of mitmproxy's own are recording, replaying, editing by hand and its web pages: each addon
+costs time on every flow, and none is needed here.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mitmproxy import exceptions, master, options
+from mitmproxy.addons import (
+    block,
+    core,
+    disable_h2c,
+    dns_resolver,
+    next_layer,
+    proxyauth,
+    proxyserver,
+    strip_dns_https_records,
+    tlsconfig,
+    upstream_auth,
+)
+from mitmproxy.proxy import mode_servers
+
+from rtcguard.errors import StartError
+from rtcguard.policy.model import Config, HostPort
+from rtcguard.proxy.addon import RtcGuard
+
+
+class _FirstErrors(logging.Handler):
+    """mitmproxy tells of a failed start by its log alone: this addon turns that into an exception.
+
+    `Master.run` calls an addon of the name `errorcheck` at each step of the start.
+    """
+
+    name = "errorcheck"
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self._messages: list[str] = []
+        logging.getLogger("mitmproxy").addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._messages.append(record.getMessage().partition("\n")[0])
+
+    async def shutdown_if_errored(self) -> None:
+        await asyncio.sleep(0)
+        if self._messages:
+            raise StartError(f"listen: {self._messages[0]}")
+
+    def finish(self) -> None:
+        logging.getLogger("mitmproxy").removeHandler(self)
+
+
+class _Ready:
+    """Tells when the proxy listens."""
+
+    def __init__(self, ready: Callable[[], None]) -> None:
+        self._ready = ready
+
+    def running(self) -> None:
+        self._ready()
+
+
+async def serve(
+    config: Config,
+    listen: HostPort,
+    modes: tuple[str, ...],
+    ca: Path,
+    guard: RtcGuard,
+    ready: Callable[[], None],
+    stopped: asyncio.Event,
+    *,
+    shared: bool = False,
+) -> None:
+    """Runs the proxy until `stopped` is set. Raises StartError where it cannot begin.
+
+    `modes` are mitmproxy's (`regular`, `socks5`, `transparent`, …); without one the proxy is a
+    regular one, or goes out through `upstream.proxy`. `shared`: other workers listen there too.
+    """
+    if shared:
+        setattr(mode_servers.AsyncioServerInstance, "listen", _listen_shared)  # noqa: B010
+    made = options.Options(confdir=str(ca), listen_host=listen[0], listen_port=listen[1])
+    proxy = master.Master(made)
+    try:
+        proxy.addons.add(
+            _FirstErrors(),
+            core.Core(),
+            block.Block(),
+            strip_dns_https_records.StripDnsHttpsRecords(),
+            disable_h2c.DisableH2C(),
+            proxyauth.ProxyAuth(),
+            proxyserver.Proxyserver(),
+            dns_resolver.DnsResolver(),
+            next_layer.NextLayer(),
+            tlsconfig.TlsConfig(),
+            upstream_auth.UpstreamAuth(),
+            guard,
+            _Ready(ready),
+        )
+        made.update(
+            mode=list(modes or (_default_mode(config),)),
+            ssl_verify_upstream_trusted_ca=config.upstream.trusted_ca,
+        )
+    except (exceptions.OptionsError, OSError, ValueError) as error:
+        raise StartError(f"the proxy cannot be set up: {error}") from error
+    waiting = asyncio.get_running_loop().create_task(_shutdown_after(stopped, proxy))
+    try:
+        await proxy.run()
+    finally:
+        waiting.cancel()
+
+
+async def _shutdown_after(stopped: asyncio.Event, proxy: master.Master) -> None:
+    await stopped.wait()
+    proxy.shutdown()
+
+
+async def _listen_shared(
+    self: mode_servers.AsyncioServerInstance[Any], host: str, port: int
+) -> list[asyncio.Server]:
+    """In place of mitmproxy's own, which has no way to let several processes share a port."""
+    return [await asyncio.start_server(self.handle_stream, host, port, reuse_port=True)]
+
+
+def _default_mode(config: Config) -> str:
+    return f"upstream:{config.upstream.proxy}" if config.upstream.proxy else "regular"

@@ -1,0 +1,178 @@
+"""Bodies that are edited while they pass: each class here is a `stream` callable of mitmproxy.
+
+Such a callable gets each piece of the body, at last an empty one, and returns the pieces that go
+on. An exception in it would leave the connection hanging, so each one ends closed: what it cannot
+judge it withholds.
+"""
+
+import logging
+import re
+import zlib
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import brotli
+import zstandard
+
+from rtcguard.page.html import Inserter
+
+logger = logging.getLogger(__name__)
+
+# The content encodings that `Decoder` reads; documents are asked for in no other.
+DECODABLE: Final = ("gzip", "deflate", "br", "zstd")
+
+Judge = Callable[[bytes], bytes | None]  # None: the body must not pass
+
+
+class Gate:
+    """Holds a body of unknown length up to `limit` bytes. One that ends before is judged; one that
+    does not cannot be signaling and goes on, unless it is `strict`: then it is withheld."""
+
+    def __init__(self, judge: Judge, limit: int, *, strict: bool = False) -> None:
+        self._judge, self._limit, self._strict = judge, limit, strict
+        self._held: list[bytes] = []
+        self._size = 0
+        self._open = False
+
+    def __call__(self, data: bytes) -> list[bytes]:
+        if self._open:
+            return [data] if data else []
+        if data:
+            self._size += len(data)
+            self._held.append(data)
+            if self._size <= self._limit:
+                return []
+            held, self._held = self._held, []
+            self._open = not self._strict
+            return held if self._open else []
+        judged = self._judge(b"".join(self._held)) if self._size <= self._limit else None
+        return [judged] if judged else []
+
+
+class Lines:
+    """An endless body of lines (server-sent events, NDJSON): each is judged when it is whole."""
+
+    def __init__(self, judge: Judge, limit: int) -> None:
+        self._judge, self._limit = judge, limit
+        self._rest = b""
+        self._closed = False
+
+    def __call__(self, data: bytes) -> list[bytes]:
+        if self._closed:
+            return []
+        whole, newline, rest = (self._rest + data).rpartition(b"\n")
+        whole += newline
+        if not data:
+            whole, rest = whole + rest, b""
+        self._rest = rest
+        judged = self._judge(whole) if whole else b""
+        if judged is None or len(rest) > self._limit:
+            self._closed = True
+            return []
+        return [judged] if judged else []
+
+
+class _Decompressor(Protocol):
+    def feed(self, data: bytes) -> bytes: ...
+
+
+class _Zlib:
+    """gzip, or deflate with its zlib wrapper and without (RFC 9110 section 8.4.1.2)."""
+
+    def __init__(self) -> None:
+        self._inner = zlib.decompressobj(wbits=47)
+        self._begun = False
+
+    def feed(self, data: bytes) -> bytes:
+        if not self._begun:
+            self._begun = True
+            try:
+                return self._inner.decompress(data)
+            except zlib.error:
+                self._inner = zlib.decompressobj(wbits=-15)
+        made = self._inner.decompress(data)
+        while self._inner.eof and self._inner.unused_data:  # gzip members one after the other
+            rest = self._inner.unused_data
+            self._inner = zlib.decompressobj(wbits=47)
+            made += self._inner.decompress(rest)
+        return made
+
+
+class _Brotli:
+    def __init__(self) -> None:
+        self._inner = brotli.Decompressor()
+
+    def feed(self, data: bytes) -> bytes:
+        return bytes(self._inner.process(data))
+
+
+class _Zstd:
+    def __init__(self) -> None:
+        self._inner = zstandard.ZstdDecompressor().decompressobj(read_across_frames=True)
+
+    def feed(self, data: bytes) -> bytes:
+        return self._inner.decompress(data)
+
+
+class _Identity:
+    def feed(self, data: bytes) -> bytes:
+        return data
+
+
+_DECOMPRESSORS: Final[dict[str, Callable[[], _Decompressor]]] = {
+    "": _Identity,
+    "identity": _Identity,
+    "gzip": _Zlib,
+    "x-gzip": _Zlib,
+    "deflate": _Zlib,
+    "br": _Brotli,
+    "zstd": _Zstd,
+}
+
+
+_TELLING: Final = 1024  # bytes that tell a whole document from a fragment
+_WHOLE: Final = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?:\s|<!--.*?-->|<\?[^>]*>)*+<(?:!doctype|html|head)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def can_decode(encoding: str) -> bool:
+    return encoding.strip().lower() in _DECOMPRESSORS
+
+
+class Document:
+    """An HTML document on its way: decoded piece by piece, the page guard put in at its head."""
+
+    def __init__(self, encoding: str, inserter: Inserter, *, fragments: bool) -> None:
+        """`fragments`: the body may be a piece of HTML for a script; such a one stays as it is."""
+        self._decoder = _DECOMPRESSORS[encoding.strip().lower()]()
+        self._inserter: Inserter | None = inserter
+        self._undecided: bytes | None = b"" if fragments else None
+        self._closed = False
+
+    def __call__(self, data: bytes) -> list[bytes]:
+        if self._closed:
+            return []
+        try:
+            made = self._feed(self._decoder.feed(data) if data else b"", last=not data)
+        except Exception as error:
+            # Mostly a broken content encoding, which the browser could not read either.
+            self._closed = True
+            logger.warning("a document is cut off, it cannot be read: %r", error)
+            return []
+        return [made] if made else []
+
+    def _feed(self, data: bytes, *, last: bool) -> bytes:
+        if self._undecided is not None:
+            data = self._undecided + data
+            self._undecided = data
+            if len(data) < _TELLING and not last:
+                return b""
+            self._undecided = None
+            if not _WHOLE.match(data):
+                self._inserter = None
+        if self._inserter is None:
+            return data
+        made = self._inserter.feed(data) if data else b""
+        return made + self._inserter.finish() if last else made
