@@ -13,9 +13,9 @@ from rtcguard.errors import ConfigError
     "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE..."
 )
 def command(files: tuple[Path, ...]) -> None:
-    """Check configuration files, and tell every mistake with its file, line and column.
+    """Check configuration files, and tell every mistake.
 
-    Exit code 2 if there is one.
+    Each with its file, line and column; exit code 2 if there is one.
     """
     from rtcguard.app.settings import read_config
 

@@ -19,7 +19,7 @@ TYPES: Final = ("host", "srflx", "prflx", "relay")
 
 _PREFIX = re.compile(r"\s*(?:a=)?candidate:", re.IGNORECASE)
 _TOKEN = re.compile(r"\S+")
-_LOOSE_TYPE = re.compile(r"\styp\s+(\S+)", re.IGNORECASE)
+_HAS_TYPE = re.compile(r"\styp\s", re.IGNORECASE)
 _LOOSE_ADDRESS = re.compile(r"[0-9A-Fa-f]*(?:\.[0-9]+){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+|\S+\.local\b")
 
 Span = tuple[int, int]
@@ -77,11 +77,9 @@ def parse(text: str) -> Candidate:
     )
 
 
-def loose_type(text: str) -> str:
-    """The token after `typ` in a candidate that need not be readable; `unknown` if not known."""
-    found = _LOOSE_TYPE.search(text)
-    kind = found.group(1).lower() if found else "unknown"
-    return kind if kind in TYPES else "unknown"
+def has_type(text: str) -> bool:
+    """Whether a text that cannot be read as a candidate has the word that each candidate has."""
+    return _HAS_TYPE.search(text) is not None
 
 
 def loose_address(text: str) -> str:

@@ -5,7 +5,7 @@ their own (`default:…`), so that every event can tell why it was decided as it
 """
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rtcguard.ice import address as addresses
 from rtcguard.policy.model import Config, Match, Network, Rule, RuleAction
@@ -54,13 +54,17 @@ def decide(config: Config, subject: Subject) -> Decision:
 def decide_page(config: Config, site: str, client: str) -> Decision:
     """What a page of this site may do with WebRTC for this client: `block`, or relay only.
 
-    Only rules that speak of whole sites and clients count here: a rule on candidates or addresses
-    is for ring 2, which sees them.
+    The first rule for this site and client that lets anything pass keeps the page from being
+    blocked, even one on some candidates only; which ones pass is then for ring 2, which sees them.
     """
     subject = Subject(site=site, client=client, direction="outbound")
     for rule in config.rules:
-        narrow = rule.match.candidate or rule.match.address
-        if rule.action == "block" and not narrow and matches(rule.match, subject):
+        whole = replace(rule.match, candidate=(), address=())
+        if not matches(whole, subject):
+            continue
+        if rule.action != "block":
+            break
+        if whole == rule.match:
             return _by_rule(rule)
     return Decision("scrub", "default:page", "WebRTC goes through approved relays only")
 

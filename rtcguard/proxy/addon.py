@@ -201,16 +201,19 @@ class RtcGuard:
         client, site = self._client(flow), flows.host_of(request)
         if request.method == "POST":
             settings = self._documents.settings(site, client)
+            rule = self._documents.decide(site, client).rule
             try:
                 body = request.get_content(strict=True) or b""
                 records = read_report(
-                    body, key=self._key, site=site, client=client, settings=settings
+                    body, key=self._key, site=site, client=client, settings=settings, rule=rule
                 )
             except (ParseError, ValueError) as error:
-                self._tell(
-                    flow, "outbound", "refused", f"not a report of this page's guard: {error}"
-                )
+                reason = f"not a report of this page's guard: {error}"
+                self._tell(flow, "outbound", "refused", reason)
                 return http.Response.make(400, b"", {"cache-control": "no-store"})
+            if settings.mode == "observe":
+                # A guard that only watches confirms nothing, to no process.
+                records = [record for record in records if record.kind != "guard"]
             self._record(records)
             if settings.mode != "observe":
                 self._confirmed.confirm(client, site)

@@ -11,7 +11,7 @@ from mitmproxy import http
 from rtcguard.page import csp, guard
 from rtcguard.page.html import Inserter, charset_of, is_xml
 from rtcguard.page.report import mint_token
-from rtcguard.policy.decide import decide_page
+from rtcguard.policy.decide import Decision, decide_page
 from rtcguard.policy.model import Policy
 from rtcguard.proxy import streaming
 from rtcguard.proxy.flows import host_of, opens_document
@@ -29,10 +29,14 @@ class Documents:
     policy: Policy
     key: bytes
 
+    def decide(self, site: str, client: str) -> Decision:
+        """Whether pages of this site may use WebRTC at all for this client."""
+        return decide_page(self.policy.config, site, client)
+
     def settings(self, site: str, client: str) -> guard.GuardSettings:
         """How the guard of this site's page behaves for this client, now."""
         config = self.policy.config
-        mode = decide_page(config, site, client).action
+        mode = self.decide(site, client).action
         # The TURN server tells sessions apart by this name; it does not learn the client's.
         name = hmac.new(self.key, f"{client} {site}".encode(), hashlib.sha256).hexdigest()[:12]
         now = int(time.time())

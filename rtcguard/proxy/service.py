@@ -30,38 +30,37 @@ from rtcguard.policy.model import Config, HostPort
 from rtcguard.proxy.addon import RtcGuard
 
 
-class _FirstErrors(logging.Handler):
+class _Start(logging.Handler):
     """mitmproxy tells of a failed start by its log alone: this addon turns that into an exception.
 
-    `Master.run` calls an addon of the name `errorcheck` at each step of the start.
+    `Master.run` calls an addon of the name `errorcheck` at each step of the start. Until the start
+    is over, mitmproxy's log goes nowhere else: one failure is one line.
     """
 
     name = "errorcheck"
 
-    def __init__(self) -> None:
+    def __init__(self, what: str, ready: Callable[[], None]) -> None:
+        """`what` names what was to be started, for people."""
         super().__init__(logging.ERROR)
+        self._what = what
+        self._ready = ready
         self._messages: list[str] = []
-        logging.getLogger("mitmproxy").addHandler(self)
+        self._log = logging.getLogger("mitmproxy")
+        self._log.addHandler(self)
+        self._log.propagate = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._messages.append(record.getMessage().partition("\n")[0])
+        message = record.getMessage().partition("\n")[0]
+        self._messages.append(message.removeprefix("Addon error: "))
 
     async def shutdown_if_errored(self) -> None:
         await asyncio.sleep(0)
         if self._messages:
-            raise StartError(f"listen: {self._messages[0]}")
+            raise StartError(f"{self._what} cannot start: {self._messages[0]}")
 
     def finish(self) -> None:
-        logging.getLogger("mitmproxy").removeHandler(self)
-
-
-class _Ready:
-    """Tells when the proxy listens."""
-
-    def __init__(self, ready: Callable[[], None]) -> None:
-        self._ready = ready
-
-    def running(self) -> None:
+        self._log.removeHandler(self)
+        self._log.propagate = True
         self._ready()
 
 
@@ -83,11 +82,12 @@ async def serve(
     """
     if shared:
         setattr(mode_servers.AsyncioServerInstance, "listen", _listen_shared)  # noqa: B010
+    what = f"the proxy on {listen[0]}:{listen[1]} with the certificates in {ca}"
     made = options.Options(confdir=str(ca), listen_host=listen[0], listen_port=listen[1])
     proxy = master.Master(made)
     try:
         proxy.addons.add(
-            _FirstErrors(),
+            _Start(what, ready),
             core.Core(),
             block.Block(),
             strip_dns_https_records.StripDnsHttpsRecords(),
@@ -99,7 +99,6 @@ async def serve(
             tlsconfig.TlsConfig(),
             upstream_auth.UpstreamAuth(),
             guard,
-            _Ready(ready),
         )
         made.update(
             mode=list(modes or (_default_mode(config),)),

@@ -81,14 +81,17 @@ class _Zlib:
 
     def __init__(self) -> None:
         self._inner = zlib.decompressobj(wbits=47)
-        self._begun = False
+        self._begin: bytes | None = b""  # the wrapper's two bytes, while they are not there
 
     def feed(self, data: bytes) -> bytes:
-        if not self._begun:
-            self._begun = True
-            try:
-                return self._inner.decompress(data)
-            except zlib.error:
+        if self._begin is not None:
+            data = self._begin + data
+            self._begin = data if len(data) < 2 else None
+            if self._begin is not None:
+                return b""
+            is_gzip = data[:2] == b"\x1f\x8b"
+            is_zlib = data[0] & 0x0F == 8 and int.from_bytes(data[:2]) % 31 == 0  # RFC 1950, 2.2
+            if not (is_gzip or is_zlib):
                 self._inner = zlib.decompressobj(wbits=-15)
         made = self._inner.decompress(data)
         while self._inner.eof and self._inner.unused_data:  # gzip members one after the other

@@ -1,8 +1,7 @@
 """The walk of ring 2: views on a message, findings in them, decisions, edits of equal length.
 
 Strategy: one `_Walk` a message. It gathers edits and records; nothing is written before the whole
-message is judged. In `monitor` mode and for the action `observe` the records are the same and no
-edit is made. Any defect raises, and the caller blocks: no message passes half judged.
+message is judged. In `monitor` mode the walk is the same and its edits are not made. Any defect raises, and the caller blocks: no message passes half judged.
 """
 
 import re
@@ -33,10 +32,10 @@ def rewrite(message: Message, config: Config) -> Rewrite:
     for view in views(message.content):
         walk.look(view)
     records = tuple(walk.records.values())
-    if walk.blocked and config.mode == "enforce":
-        return Rewrite(b"", records, walk.blocked)
-    if not walk.edits:
+    if config.mode == "monitor" or not (walk.blocked or walk.edits):
         return Rewrite(message.content, records)
+    if walk.blocked:
+        return Rewrite(b"", records, walk.blocked)
     return Rewrite(edits.apply(message.content, walk.edits.values()), records)
 
 
@@ -109,9 +108,9 @@ class _Walk:
         self, view: View, at: sdp.CandidateAt, text: str, error: str
     ) -> tuple[str, str] | None:
         """A candidate that no strict parser reads counts as not relay: some browser may read it."""
-        address, kind = candidates.loose_address(text), candidates.loose_type(text)
-        if not address and kind == "unknown":
+        if not text.lstrip().lower().startswith("a=") and not candidates.has_type(text):
             return None  # prose that begins with the word
+        address = candidates.loose_address(text)
         decision = self._decide("unknown", address)
         if decision.action in ("strip", "scrub"):
             decision = Decision("strip", decision.rule, f"not a readable candidate: {error}")
@@ -177,8 +176,7 @@ class _Walk:
         self._record("description", decision, text, 0, "", "")
 
     def _edit(self, start: int, replacement: bytes) -> None:
-        if self.config.mode == "enforce":
-            self.edits[start] = edits.Edit(start, replacement)
+        self.edits[start] = edits.Edit(start, replacement)
 
     def _record(
         self, what: str, decision: Decision, address: str, port: int, kind: str, ufrag: str

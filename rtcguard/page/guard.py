@@ -1,0 +1,63 @@
+"""The page guard: `guard.js` with its settings written in, as the text of one inline script."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Literal
+
+Mode = Literal["relay", "block", "observe"]
+
+
+@dataclass(frozen=True)
+class GuardSettings:
+    """What the guard of one document is told.
+
+    `mode`: `relay` makes every connection relay-only, `block` lets none be made, `observe` changes
+    nothing and only reports. `servers` are the approved TURN servers as the W3C's RTCIceServer
+    dictionaries (`urls`: a list, `username`, `credential`). `site_servers` says what happens to the
+    TURN servers that the page brings. Reports go to `report_path` (absolute, same origin) with
+    `token`, which binds them to a client and a site (report.py).
+    """
+
+    mode: Mode
+    servers: tuple[Mapping[str, object], ...]
+    site_servers: Literal["drop", "keep"]
+    report_path: str
+    token: str
+
+
+def script(settings: GuardSettings) -> str:
+    """The text of one `<script>` element: ASCII, the same for equal settings.
+
+    It holds neither `<!--` nor `</script` (HTML, section 13.1.3.1) nor `]]>` (XML's CDATA), so it
+    can stand in an HTML or XML document of any ASCII-compatible encoding and of UTF-16.
+    """
+    values = {
+        "mode": settings.mode,
+        "report_path": settings.report_path,
+        "servers": [
+            {key: server.get(key, "") for key in ("urls", "username", "credential")}
+            for server in settings.servers
+        ],
+        "site_servers": settings.site_servers,
+        "token": settings.token,
+    }
+    text = json.dumps(values, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return f"try{{({_SOURCE})({text})}}catch(error){{{_FAILED}}}"
+
+
+def _source() -> str:
+    """guard.js without the lines that are comments, and without indentation."""
+    text = resources.files(__package__).joinpath("guard.js").read_text("ascii")
+    lines = (line.strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
+
+
+_SOURCE = _source()
+# A guard that could not be set up, in a browser that lacks something, leaves no WebRTC behind.
+_FAILED = (
+    "delete globalThis.RTCPeerConnection;delete globalThis.webkitRTCPeerConnection;throw error"
+)

@@ -1,0 +1,212 @@
+"""What the page guard reports, read into records of the ledger.
+
+A report comes from a page, and a page is not trusted: it can leave reports out and make some up,
+about itself. The token keeps it to that: it names one client on one site.
+"""
+
+import hashlib
+import hmac
+import json
+from dataclasses import replace
+from typing import Final
+
+from rtcguard.errors import ParseError
+from rtcguard.ice import address as addresses
+from rtcguard.ice import candidate as candidates
+from rtcguard.ice.server import ServerUri, parse_uri
+from rtcguard.page.guard import GuardSettings, Mode
+from rtcguard.policy.record import Record
+
+MAX_BODY: Final = 65536  # bytes
+MAX_URLS: Final = 64  # guard.js sends no more, and cuts each at this length
+MAX_URL: Final = 512
+MAX_CANDIDATE: Final = 1024
+
+_MEMBERS: Final = {
+    "guard": {"token", "kind"},
+    "connection": {"token", "kind", "policy", "urls", "via"},
+    "candidate": {"token", "kind", "candidate", "type", "address"},
+}
+_CONNECTION_ACTION: Final[dict[Mode, str]] = {
+    "relay": "scrubbed",
+    "block": "blocked",
+    "observe": "observed",
+}
+_UFRAG: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_")
+
+
+def mint_token(key: bytes, client: str, site: str) -> str:
+    """The token for the guard of one client (an address) on one site (a host name): 32 hex digits.
+
+    It is no secret to the page itself, which can read its own source; it is of no use to another
+    page or for another client. HMAC-SHA256, cut to 128 bits (RFC 2104, section 5).
+    """
+    parts = (addresses.canonical(client), site.lower())
+    message = "\0".join(("rtcguard page report", *parts))
+    return hmac.new(key, message.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def verify_token(token: str, *, key: bytes, client: str, site: str) -> bool:
+    """Whether `token` was minted with this key for this client and site."""
+    return hmac.compare_digest(token.encode(), mint_token(key, client, site).encode())
+
+
+def read_report(
+    body: bytes,
+    *,
+    key: bytes,
+    site: str,
+    client: str,
+    settings: GuardSettings,
+    rule: str = "default:page",
+) -> list[Record]:
+    """The records that one report's body makes, `settings` being what the page's guard was given
+    (its token is not looked at) and `rule` what decided them.
+
+    Raises ParseError for everything that guard.js does not send, a wrong token included.
+    """
+    report = _read(body)
+    if not verify_token(_text(report, "token", 128), key=key, client=client, site=site):
+        raise ParseError("the token is not this client's on this site")
+    kind = _text(report, "kind", 16)
+    if set(report) != _MEMBERS.get(kind):
+        raise ParseError(f"not a report of any kind: {kind!r} with {sorted(report)!r}"[:200])
+    base = Record(
+        ring="page",
+        kind=kind,
+        action="observed",
+        direction="outbound",
+        site=site,
+        client=client,
+        rule=rule,
+    )
+    if kind == "connection":
+        return _connection(report, base, settings)
+    if kind == "candidate":
+        return [_candidate(report, base)]
+    observes = settings.mode == "observe"
+    reason = "the page guard is " + ("there and changes nothing" if observes else "in force")
+    return [replace(base, reason=reason)]
+
+
+def _read(body: bytes) -> dict[str, object]:
+    if len(body) > MAX_BODY:
+        raise ParseError(f"a report of {len(body)} bytes")
+    try:
+        report = json.loads(body.decode())
+    except (ValueError, RecursionError) as error:
+        raise ParseError("a report is JSON in UTF-8") from error
+    if not isinstance(report, dict):
+        raise ParseError("a report is an object")
+    return report
+
+
+def _connection(report: dict[str, object], base: Record, settings: GuardSettings) -> list[Record]:
+    policy = _text(report, "policy", 64)
+    via = _text(report, "via", 16)
+    if via not in ("constructor", "setConfiguration"):
+        raise ParseError(f"via is the constructor or setConfiguration, not {via!r}")
+    urls = report["urls"]
+    if not isinstance(urls, list) or len(urls) > MAX_URLS:
+        raise ParseError(f"urls are a list of at most {MAX_URLS}")
+    texts = [_string(url, "a URL", MAX_URL) for url in urls]
+    done = {
+        "relay": "made relay-only",
+        "block": "blocked: the constructor throws NotAllowedError",
+        "observe": "left as it was",
+    }[settings.mode]
+    count = f"{len(texts)} server URL{'' if len(texts) == 1 else 's'}"
+    reason = f"the page asked for policy {policy!r} and {count} by {via}; {done}"
+    approved = _approved(settings)
+    return [
+        replace(base, action=_CONNECTION_ACTION[settings.mode], reason=reason),
+        *(_server(text, base, settings, approved) for text in texts),
+    ]
+
+
+def _server(
+    text: str, base: Record, settings: GuardSettings, approved: set[tuple[str, int, str]]
+) -> Record:
+    try:
+        uri = parse_uri(text.strip())
+    except ParseError:
+        # The browser refuses what it cannot read; the guard hands nothing else through.
+        action = {"relay": "refused", "block": "blocked", "observe": "observed"}[settings.mode]
+        reason = f"not a URL of a STUN or TURN server: {text[:80]!r}"
+        return replace(base, kind="server", action=action, reason=reason)
+    action, reason = _verdict(uri, settings, approved)
+    scope = addresses.scope(uri.host)
+    host = f"[{uri.host}]" if ":" in uri.host else uri.host
+    return replace(
+        base,
+        kind="server",
+        action=action,
+        scope=scope,
+        destination=f"{host}:{uri.port}",
+        name=uri.host if scope in ("name", "mdns") else "",
+        reason=reason,
+    )
+
+
+def _verdict(
+    uri: ServerUri, settings: GuardSettings, approved: set[tuple[str, int, str]]
+) -> tuple[str, str]:
+    """Action and reason for one server that a page asked for, as guard.js treats it."""
+    if settings.mode == "observe":
+        return "observed", f"the page asked for {uri}"
+    if settings.mode == "block":
+        return "blocked", f"the page asked for {uri}, and no connection is made"
+    if not uri.is_turn:
+        return "stripped", f"a {uri.scheme} server is told the client's address"
+    if (uri.host, uri.port, uri.transport) in approved:
+        return "kept", "an approved relay, with our credentials"
+    if settings.site_servers == "keep":
+        return "kept", "the site's own TURN server, kept by `site_servers: keep`"
+    return "stripped", "the site's own TURN server is told the client's address"
+
+
+def _approved(settings: GuardSettings) -> set[tuple[str, int, str]]:
+    """Host, port and transport of each approved server."""
+    found = set()
+    for server in settings.servers:
+        urls = server.get("urls")
+        for url in urls if isinstance(urls, list | tuple) else ():
+            uri = parse_uri(str(url))
+            found.add((uri.host, uri.port, uri.transport))
+    return found
+
+
+def _candidate(report: dict[str, object], base: Record) -> Record:
+    text = _text(report, "candidate", MAX_CANDIDATE)
+    kind = _text(report, "type", 16).lower()
+    address = _text(report, "address", 256)
+    port, ufrag = 0, ""
+    try:
+        found = candidates.parse(text)
+    except ParseError:
+        address = address or candidates.loose_address(text)
+    else:
+        address, port, kind = found.address, found.port, found.type
+        ufrag = dict(found.extensions).get("ufrag", "")
+    scope = addresses.scope(address)
+    return replace(
+        base,
+        reason="the page saw a candidate that is not a relay's",
+        # A page can report anything: what is no address and no name is not repeated.
+        address="" if scope == "unknown" else address,
+        port=port,
+        scope=scope,
+        candidate_type=kind if kind in candidates.TYPES else "unknown",
+        ufrag=ufrag if _UFRAG.issuperset(ufrag) else "",
+    )
+
+
+def _text(report: dict[str, object], name: str, limit: int) -> str:
+    return _string(report.get(name), name, limit)
+
+
+def _string(value: object, what: str, limit: int) -> str:
+    """A string that can be stored: JSON lets half of a surrogate pair through, UTF-8 does not."""
+    if not isinstance(value, str) or len(value) > limit:
+        raise ParseError(f"{what} is a string of at most {limit} characters")
+    return value.encode("utf-8", "replace").decode()

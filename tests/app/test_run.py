@@ -1,0 +1,124 @@
+"""The processes of `rtcguard run`: watched, started again, ended together."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.origin import serve
+from tests.process import Running, free_udp_port, running
+
+
+def children(pid: int) -> dict[str, int]:
+    """The processes below `pid`, by what their command line names them as."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            command = (entry / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if int(fields[1]) == pid and b"spawn_main" in command:
+            found[entry.name] = int(entry.name)
+    return found
+
+
+def eventually(check: Callable[[], bool]) -> bool:
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        if check():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def gone(pid: int) -> bool:
+    return not Path(f"/proc/{pid}").exists()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_it_says_where_everything_is(tmp_path: Path) -> None:
+    port = free_udp_port()
+    relay = 'relay: {servers: [{urls: ["turn:192.0.2.1"], username: u, credential: p}]}\n'
+    with running(tmp_path, f'{relay}stun: {{listen: ["127.0.0.1:{port}"]}}\n') as run:
+        assert run.lines == [
+            f"proxy   127.0.0.1:{run.port} (HTTP and HTTPS)",
+            f"STUN    127.0.0.1:{port} (udp), answers: refuse",
+            f"CA      {run.state}/ca/mitmproxy-ca-cert.pem",
+            f"ledger  {run.state}/ledger.sqlite3",
+            "relay   turn:192.0.2.1",
+            "ready",
+        ]
+        assert (run.state / "ca" / "mitmproxy-ca-cert.pem").is_file()
+        assert (run.state / "guard.key").stat().st_mode & 0o077 == 0
+        assert run.state.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_when_asked(tmp_path: Path, number: signal.Signals) -> None:
+    with running(tmp_path) as run:
+        below = children(run.process.pid)
+        assert below
+        run.process.send_signal(number)
+        assert run.process.wait(20) == 0
+        assert all(gone(pid) for pid in below.values())
+        assert run.log.read_text() == ""
+
+
+def test_nothing_outlives_a_killed_supervisor(tmp_path: Path) -> None:
+    with running(tmp_path) as run:
+        below = children(run.process.pid)
+        run.process.kill()
+        run.process.wait(20)
+        assert eventually(lambda: all(gone(pid) for pid in below.values()))
+        assert not listens(run.port)
+
+
+def test_a_dead_process_is_started_again(tmp_path: Path) -> None:
+    with serve() as origin, running(tmp_path) as run:
+        (before,) = children(run.process.pid).values()
+        os.kill(before, signal.SIGKILL)
+        assert eventually(lambda: gone(before) and listens(run.port))
+        response, _ = run.request("POST", f"{origin.url}/echo", b"hello")
+        assert response.status == 200
+        assert "the proxy process runs again" in run.log.read_text()
+
+
+def test_several_workers_share_the_port(tmp_path: Path) -> None:
+    with serve() as origin, running(tmp_path, "", "--workers", "2") as run:
+        below = children(run.process.pid)
+        assert len(below) == 2
+        for _ in range(20):
+            assert run.request("POST", f"{origin.url}/echo", b"hello")[0].status == 200
+        for pid in below.values():  # either one alone serves
+            other = next(p for p in below.values() if p != pid)
+            os.kill(other, signal.SIGSTOP)
+            try:
+                assert _any_answer(run, origin.url)
+            finally:
+                os.kill(other, signal.SIGCONT)
+
+
+def _any_answer(run: Running, url: str) -> bool:
+    """Whether one of many connections is answered: the kernel deals them out to both workers."""
+    for _ in range(40):
+        with socket.create_connection(("127.0.0.1", run.port), timeout=0.5) as client:
+            client.sendall(
+                f"POST {url}/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode()
+            )
+            try:
+                if client.recv(100).startswith(b"HTTP/1.1 200"):
+                    return True
+            except TimeoutError:
+                continue
+    return False

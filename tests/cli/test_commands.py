@@ -1,0 +1,155 @@
+"""The command line as a user calls it: output, exit codes, and one clear line for every mistake."""
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from rtcguard.cli.main import COMMANDS
+from tests.origin import free_port
+from tests.process import rtcguard, running
+
+HOST = b"candidate:1 1 udp 2113937151 192.168.7.5 54400 typ host generation 0"
+BODY = b'{"candidate":"' + HOST + b'"}'
+
+
+def test_help_names_every_command(tmp_path: Path) -> None:
+    made = rtcguard(["--help"], tmp_path)
+    assert made.returncode == 0
+    assert all(f"\n  {name} " in made.stdout.decode() for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(tmp_path: Path, name: str) -> None:
+    made = rtcguard([name, "--help"], tmp_path)
+    assert made.returncode == 0
+    assert COMMANDS[name].encode() in made.stdout  # the list's line and the command's own agree
+
+
+def test_filter_keeps_the_length_and_tells(tmp_path: Path) -> None:
+    events = tmp_path / "events"
+    told = ["--site", "Meet.example", "--client", "10.0.0.9", "--events", str(events)]
+    made = rtcguard(["filter", *told], tmp_path, stdin=BODY)
+    assert made.returncode == 0
+    assert len(made.stdout) == len(BODY)
+    assert b"192.168.7.5" not in made.stdout
+    (event,) = map(json.loads, events.read_text().splitlines())
+    assert " ".join(event) == (
+        "time id node ring kind action direction site client address port scope candidate_type "
+        "destination name ufrag rule reason"
+    )
+    assert event["address"] == "192.168.7.5"
+    assert event["action"] == "stripped"
+    assert event["site"] == "meet.example"
+
+
+def test_filter_gives_nothing_where_the_payload_is_blocked(tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text("version: 1\nrules: [{name: no calls, match: {}, action: block}]\n")
+    made = rtcguard(["filter", "--config", str(config)], tmp_path, stdin=BODY)
+    assert made.returncode == 3
+    assert made.stdout == b""
+    assert made.stderr.decode() == "rtcguard: blocked: rule 'no calls' says block\n"
+
+
+def test_filter_leaves_documents_and_prose_alone(tmp_path: Path) -> None:
+    assert rtcguard(["filter", "--content-type", "text/html"], tmp_path, stdin=BODY).stdout == BODY
+    prose = b"the candidate: 192.168.7.5"
+    assert rtcguard(["filter"], tmp_path, stdin=prose).stdout == prose
+
+
+def test_filter_strips_the_far_side_where_nobody_confirmed(tmp_path: Path) -> None:
+    made = rtcguard(["filter", "--direction", "inbound"], tmp_path, stdin=BODY)
+    assert b"192.168.7.5" not in made.stdout
+
+
+def test_check_tells_every_mistake(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text("version: 1\n")
+    bad.write_text("version: 1\nmod: enforce\nlisten: 8080\n")
+    made = rtcguard(["check", str(good), str(bad), str(tmp_path / "none.yaml")], tmp_path)
+    assert made.returncode == 2
+    assert made.stdout.decode() == f"{good}: ok\n"
+    assert made.stderr.decode().splitlines() == [
+        f"{bad}:2:1: unknown key 'mod'; did you mean 'mode'?",
+        f"{bad}:3:9: listen is HOST:PORT or [IPV6]:PORT, found '8080'",
+        f"{tmp_path}/none.yaml: cannot be read: No such file or directory",
+    ]
+
+
+def test_report_without_a_ledger(tmp_path: Path) -> None:
+    made = rtcguard(["report"], tmp_path)
+    assert made.returncode == 2
+    assert b"there is no ledger yet" in made.stderr
+
+
+def test_report_of_an_empty_ledger(tmp_path: Path) -> None:
+    with running(tmp_path) as run:
+        run.stop()
+    made = rtcguard(["report"], tmp_path / "state")
+    assert (made.returncode, made.stdout) == (0, b"nothing was recorded in this time\n")
+    made = rtcguard(["report", "--by", "ring", "--format", "csv"], tmp_path / "state")
+    assert made.stdout == b"ring,count,first,last,scope,actions,clients,sites,destinations\n"
+
+
+def refused(folder: Path, config: str, *arguments: str) -> str:
+    """What `run` says instead of starting: one line, exit code 2, no traceback."""
+    file = folder / "rtcguard.yaml"
+    file.write_text(f"version: 1\n{config}")
+    made = rtcguard(["run", "--config", str(file), *arguments], folder / "state")
+    assert made.returncode == 2
+    assert made.stdout == b""
+    (line,) = made.stderr.decode().splitlines()
+    return line
+
+
+def test_run_with_a_malformed_configuration(tmp_path: Path) -> None:
+    assert refused(tmp_path, "inbound: [\n").startswith(f"{tmp_path}/rtcguard.yaml:")
+
+
+def test_run_on_a_busy_port(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        at = f"127.0.0.1:{held.getsockname()[1]}"
+        line = refused(tmp_path, "stun: {listen: []}\n", "--listen", at)
+    assert at in line
+    assert "address already in use" in line
+
+
+def test_run_on_a_busy_stun_port(tmp_path: Path) -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as held:
+        held.bind(("127.0.0.1", 0))
+        at = f"127.0.0.1:{held.getsockname()[1]}"
+        line = refused(tmp_path, f"stun: {{listen: ['{at}']}}\n")
+    assert "stun.listen" in line
+    assert at in line
+
+
+def test_run_where_no_folder_can_be_made(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file in its place")
+    line = refused(tmp_path, "")
+    assert "folder for certificates" in line
+    assert "RTCGUARD_STATE_DIR" in line
+
+
+def test_run_with_a_damaged_certificate_authority(tmp_path: Path) -> None:
+    ca = tmp_path / "state" / "ca"
+    ca.mkdir(parents=True)
+    (ca / "mitmproxy-ca.pem").write_text("no certificate")
+    assert "certificate" in refused(
+        tmp_path, "stun: {listen: []}\n", "--listen", f"127.0.0.1:{free_port()}"
+    )
+
+
+def test_run_with_a_trusted_ca_that_is_not_there(tmp_path: Path) -> None:
+    line = refused(tmp_path, f"upstream: {{trusted_ca: {tmp_path}/no.pem}}\n")
+    assert f"{tmp_path}/no.pem" in line
+
+
+@pytest.mark.parametrize(("mode", "text"), [(0o604, "read by everybody"), (0o600, "is empty")])
+def test_run_with_a_secret_that_is_none(tmp_path: Path, mode: int, text: str) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("open to all" if mode == 0o604 else "\n")
+    secret.chmod(mode)
+    server = f"{{urls: ['turn:192.0.2.1'], shared_secret_file: {secret}}}"
+    assert text in refused(tmp_path, f"relay: {{servers: [{server}]}}\n")

@@ -1,0 +1,1 @@
+"""The lab: real browsers, TURN servers and a gateway between network namespaces."""

@@ -1,0 +1,72 @@
+"""The lab's three coturn servers: the approved TURN, the site's own TURN, and one for STUN only.
+
+A second TURN that the site brings itself is what makes "TURN only" a test: it sees the client's
+address, so a guarded client must not talk to it although it would relay just as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from .net import APPROVED_TURN, SITE_TURN, STUN_ONLY, Lab, Role
+from .process import Process
+
+PORT = 3478
+# Below the range of ephemeral ports, so that a capture tells relayed addresses from all others.
+RELAY_PORTS = (20000, 20199)
+REALM = "lab.test"
+APPROVED_SECRET = "approved-relay-secret"
+SITE_USER = "site-user"
+SITE_PASSWORD = "site-password"
+
+
+def ice_servers() -> list[dict[str, str | list[str]]]:
+    """What the lab's site tells its pages to use, as a usual site does: STUN and its own TURN."""
+    stun = [f"stun:{STUN_ONLY.v4}:{PORT}", f"stun:[{STUN_ONLY.v6}]:{PORT}"]
+    turn = [f"turn:{SITE_TURN.v4}:{PORT}?transport=udp"]
+    return [{"urls": stun}, {"urls": turn, "username": SITE_USER, "credential": SITE_PASSWORD}]
+
+
+def _coturn(lab: Lab, name: str, role: Role, options: Sequence[str]) -> Process:
+    folder: Path = lab.directory / name
+    folder.mkdir()
+    argv = [
+        "turnserver",
+        "-n",  # the machine's /etc/turnserver.conf is none of the lab's business
+        f"--listening-port={PORT}",
+        f"--realm={REALM}",
+        f"--min-port={RELAY_PORTS[0]}",
+        f"--max-port={RELAY_PORTS[1]}",
+        f"--pidfile={folder / 'pid'}",
+        f"--userdb={folder / 'turndb'}",
+        "--log-file=stdout",
+        "--simple-log",
+        "--verbose",
+        "--relay-threads=1",
+        "--fingerprint",
+        "--no-tls",
+        "--no-dtls",
+        "--no-cli",
+        "--no-rfc5780",
+        *(f"--listening-ip={address}" for address in role.addresses),
+        *(f"--relay-ip={address}" for address in role.addresses),
+        *options,
+    ]
+    return lab.start(lab.internet, name, argv)
+
+
+def start_servers(lab: Lab) -> list[Process]:
+    """Start all three and wait until each listens; the lab stops them."""
+    secret = ["--use-auth-secret", f"--static-auth-secret={APPROVED_SECRET}"]
+    static = ["--lt-cred-mech", f"--user={SITE_USER}:{SITE_PASSWORD}"]
+    started = [
+        (APPROVED_TURN, _coturn(lab, "turn-approved", APPROVED_TURN, secret)),
+        (SITE_TURN, _coturn(lab, "turn-site", SITE_TURN, static)),
+        (STUN_ONLY, _coturn(lab, "stun-only", STUN_ONLY, ["--stun-only"])),
+    ]
+    for role, process in started:
+        for address in role.addresses:
+            process.wait_port("udp", address, PORT)
+            process.wait_port("tcp", address, PORT)
+    return [process for _, process in started]

@@ -1,0 +1,127 @@
+"""rtcguard as a user starts it: a process, its lines, its ledger."""
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from typing import Any
+
+from tests.origin import free_port
+
+
+@dataclass
+class Running:
+    """`rtcguard run`, ready; its standard error is in `log`."""
+
+    process: subprocess.Popen[str]
+    port: int
+    state: Path
+    log: Path
+    lines: list[str] = field(default_factory=list)
+
+    def request(
+        self, method: str, url: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> tuple[HTTPResponse, bytes]:
+        """One request through the proxy."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
+        with contextlib.closing(connection):
+            connection.request(method, url, body, headers or {})
+            response = connection.getresponse()
+            return response, response.read()
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(20)
+
+    def report(self, by: str) -> list[dict[str, Any]]:
+        made = rtcguard(["report", "--by", by, "--format", "json"], self.state)
+        rows: list[dict[str, Any]] = json.loads(made.stdout)["rows"]
+        return rows
+
+
+def free_udp_port() -> int:
+    with socket.socket(type=socket.SOCK_DGRAM) as held:
+        held.bind(("127.0.0.1", 0))
+        port: int = held.getsockname()[1]
+        return port
+
+
+def environment(state: Path) -> dict[str, str]:
+    return {**os.environ, "RTCGUARD_STATE_DIR": str(state)}
+
+
+def rtcguard(
+    arguments: Sequence[str], state: Path, *, stdin: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    """One command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "rtcguard", *arguments],
+        input=stdin,
+        capture_output=True,
+        env=environment(state),
+        timeout=60,
+        check=False,
+    )
+
+
+@contextlib.contextmanager
+def running(folder: Path, config: str = "", *arguments: str) -> Iterator[Running]:
+    """`rtcguard run` with this configuration (without its version and stun), on a free port."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "rtcguard.yaml"
+    stun = "" if "stun:" in config else "stun: {listen: []}\n"
+    file.write_text(f"version: 1\n{stun}{config}")
+    port, log = free_port(), folder / "log"
+    command = ["run", "--config", str(file), "--listen", f"127.0.0.1:{port}", *arguments]
+    with open(log, "w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "rtcguard", *command],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=environment(folder / "state"),
+        )
+    run = Running(process, port, folder / "state", log)
+    try:
+        _wait_ready(run)
+        yield run
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        finally:
+            process.kill()
+            assert process.stdout is not None
+            process.stdout.close()
+
+
+def _wait_ready(run: Running) -> None:
+    """Reads lines until `ready`; they may be looked at afterwards."""
+    lines: queue.Queue[str] = queue.Queue()
+    assert run.process.stdout is not None
+    stream = run.process.stdout
+
+    def read() -> None:
+        for line in stream:
+            lines.put(line.strip())
+            if "ready" in line:
+                return
+        lines.put("")
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        line = lines.get(timeout=20)
+        if not line:
+            raise AssertionError(f"rtcguard did not start: {run.log.read_text()}")
+        run.lines.append(line)
+        if "ready" in line:
+            return

@@ -1,0 +1,95 @@
+"""Bodies that are edited while they pass."""
+
+import gzip
+import itertools
+import zlib
+
+import brotli
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rtcguard.page.html import Inserter
+from rtcguard.proxy.streaming import Document, Gate, Lines, can_decode
+
+PAGE = b"<!doctype html><html><head></head><body>" + b"x" * 3000 + b"</body></html>"
+ENCODED = {
+    "": PAGE,
+    "gzip": gzip.compress(PAGE[:100]) + gzip.compress(PAGE[100:]),  # two members
+    "deflate": zlib.compress(PAGE),
+    "Deflate": zlib.compress(PAGE)[2:-4],  # without the zlib wrapper
+    "br": brotli.compress(PAGE),
+    "zstd": zstandard.compress(PAGE),
+}
+
+
+def upper(body: bytes) -> bytes | None:
+    return None if b"stop" in body else body.upper()
+
+
+def through(stream: Gate | Lines | Document, *pieces: bytes) -> bytes:
+    return b"".join(out for piece in (*pieces, b"") for out in stream(piece))
+
+
+def test_a_gate_judges_what_ends_within_the_limit() -> None:
+    gate = Gate(upper, 10)
+    assert gate(b"abc") == []
+    assert through(gate, b"def") == b"ABCDEF"
+
+
+def test_a_gate_lets_pass_what_is_too_large_to_be_signaling() -> None:
+    gate = Gate(upper, 4)
+    assert b"".join([*gate(b"abc"), *gate(b"de"), *gate(b"f"), *gate(b"")]) == b"abcdef"
+
+
+def test_a_strict_gate_withholds_what_is_too_large() -> None:
+    assert through(Gate(upper, 4, strict=True), b"abc", b"def") == b""
+
+
+def test_a_gate_withholds_what_must_not_pass() -> None:
+    assert through(Gate(upper, 10), b"stop") == b""
+
+
+def test_lines_pass_when_they_are_whole() -> None:
+    lines = Lines(upper, 100)
+    assert lines(b"data: a\nda") == [b"DATA: A\n"]
+    assert lines(b"ta") == []
+    assert through(lines, b": b") == b"DATA: B"
+
+
+def test_after_a_line_that_must_not_pass_nothing_does() -> None:
+    lines = Lines(upper, 100)
+    assert through(lines, b"a\n", b"stop\n", b"b\n") == b"A\n"
+
+
+def test_a_line_beyond_the_limit_is_withheld() -> None:
+    assert through(Lines(upper, 4), b"a\n", b"bcdefg", b"\n", b"c\n") == b"A\n"
+
+
+@pytest.mark.parametrize("encoding", ENCODED)
+@given(cut=st.lists(st.integers(0, 4000), max_size=5))
+def test_a_document_is_decoded_and_guarded_in_any_pieces(encoding: str, cut: list[int]) -> None:
+    body = ENCODED[encoding]
+    edges = [0, *sorted(cut), len(body)]
+    pieces = [body[a:b] for a, b in itertools.pairwise(edges) if body[a:b]]
+    made = through(Document(encoding, Inserter("g()"), fragments=False), *pieces)
+    assert made == b"<!doctype html><script>g()</script>" + PAGE[len(b"<!doctype html>") :]
+
+
+def test_a_broken_encoding_ends_the_document() -> None:
+    document = Document("gzip", Inserter("g()"), fragments=False)
+    assert through(document, b"this is no gzip at all, not by any reading of it") == b""
+
+
+def test_what_can_be_decoded() -> None:
+    assert all(can_decode(one) for one in ("", "identity", "gzip", " GZIP ", "br", "zstd"))
+    assert not any(can_decode(one) for one in ("dcb", "gzip, br", "compress", "x"))
+
+
+@given(st.binary(min_size=1))
+def test_a_fragment_stays_as_it_is(body: bytes) -> None:
+    document = Document("", Inserter("g()"), fragments=True)
+    made = through(document, body)
+    assert made == body or b"<script>" in made
+    assert b"<script>" not in through(Document("", Inserter("g()"), fragments=True), b"<p>" + body)
