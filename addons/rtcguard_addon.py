@@ -17,6 +17,7 @@ from rtcguard.errors import ConfigError, StartError
 from rtcguard.ledger.writer import Writer
 from rtcguard.proxy.addon import RtcGuard
 from rtcguard.proxy.confirmed import Confirmed
+from rtcguard.web.site import site
 
 
 class Loaded:
@@ -48,7 +49,9 @@ class Loaded:
         state.prepare()
         key = state.key()
         self._writer = Writer(state.ledger, config.ledger.keep)
-        self.addons = [RtcGuard(policy, key, self._writer.record, Confirmed(state.ledger))]
+        certificate = Path(ctx.options.confdir).expanduser() / "mitmproxy-ca-cert.pem"
+        confirmed, shown = Confirmed(state.ledger), site(certificate)
+        self.addons = [RtcGuard(policy, key, self._writer.record, confirmed, shown)]
         if config.stun.listen:
             listen = (ctx.options.listen_host, ctx.options.listen_port or 8080)
             self._supervisor = Supervisor(processes.Settings(policy, state, key, listen))

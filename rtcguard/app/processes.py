@@ -36,6 +36,7 @@ def proxy_worker(settings: Settings, pipe: Pipe) -> None:
     from rtcguard.proxy.addon import RtcGuard
     from rtcguard.proxy.confirmed import Confirmed
     from rtcguard.proxy.service import serve
+    from rtcguard.web.site import site
 
     _begin("proxy")
     config = settings.policy.config
@@ -44,7 +45,8 @@ def proxy_worker(settings: Settings, pipe: Pipe) -> None:
         stopped = asyncio.Event()
         asyncio.get_running_loop().add_reader(pipe.fileno(), stopped.set)
         confirmed = Confirmed(settings.state.ledger)
-        guard = RtcGuard(settings.policy, settings.key, writer.record, confirmed)
+        shown = site(settings.state.ca_certificate)
+        guard = RtcGuard(settings.policy, settings.key, writer.record, confirmed, shown)
         await serve(
             config,
             settings.listen,

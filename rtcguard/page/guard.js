@@ -43,7 +43,7 @@
   const own = (name, member) => getterOf(prototypeOf(window, name), member);
   const ownerDocument = own("Node", "ownerDocument");
   const defaultView = own("Document", "defaultView");
-  const startContainer = own("Range", "startContainer");
+  const rangeNode = own("Range", "commonAncestorContainer");
   const localName = own("Element", "localName");
   const eventTarget = own("Event", "target");
   const candidateOf = own("RTCPeerConnectionIceEvent", "candidate");
@@ -479,7 +479,7 @@
     const hook = (name, member, field, after) =>
       replaceHook(prototypeOf(realm, name), member, field, after);
     each(INSERTERS, (row) => {
-      const nodeOf = row[0] === "Range" ? startContainer : (self) => self;
+      const nodeOf = row[0] === "Range" ? rangeNode : (self) => self;
       each(row[2], (name) =>
         hook(row[0], name, row[1], (self) => {
           const node = nodeOf(self);

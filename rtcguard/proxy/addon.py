@@ -21,8 +21,11 @@ from rtcguard.proxy.documents import REPORT_PATH, Documents
 from rtcguard.proxy.streaming import Gate, Lines, can_decode
 from rtcguard.signaling import Message, rewrite
 from rtcguard.signaling.message import Direction
+from rtcguard.web.site import HOST, Site
 
 logger = logging.getLogger(__name__)
+
+_OWN = "rtcguard.own"  # in a flow's metadata: the response is ours
 
 Recorder = Callable[[Iterable[Record]], None]
 
@@ -32,20 +35,23 @@ class RtcGuard:
 
     name = "rtcguard"
 
-    def __init__(self, policy: Policy, key: bytes, record: Recorder, confirmed: Confirmed) -> None:
+    def __init__(
+        self, policy: Policy, key: bytes, record: Recorder, confirmed: Confirmed, site: Site
+    ) -> None:
         self._policy = policy
         self._config = policy.config
         self._documents = Documents(policy, key)
         self._key = key
         self._record = record
         self._confirmed = confirmed
+        self._site = site
 
     # Hooks ----------------------------------------------------------------------------------
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         with self._closed(flow, "outbound"):
             request = flow.request
-            if request.path.partition("?")[0] == REPORT_PATH:
+            if self._is_own(request):
                 return  # held whole, answered in `request`
             if self._config.page.guard and flows.opens_document(request):
                 self._documents.ask_whole(request)
@@ -61,8 +67,8 @@ class RtcGuard:
 
     def request(self, flow: http.HTTPFlow) -> None:
         with self._closed(flow, "outbound"):
-            if flow.request.path.partition("?")[0] == REPORT_PATH:
-                flow.response = self._answer_report(flow)
+            if self._is_own(flow.request):
+                self._answer(flow)
             elif not flow.request.stream and flow.request.raw_content:
                 judged = self._judge_whole(flow, "outbound", flow.request)
                 if judged is not None:
@@ -71,7 +77,7 @@ class RtcGuard:
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         with self._closed(flow, "inbound"):
             request, response = flow.request, flow.response
-            if response is None or response.status_code == 101 or flow.error:
+            if response is None or response.status_code == 101 or _OWN in flow.metadata:
                 return
             head = flows.head_of(response)
             attached = response.headers.get("content-disposition", "").lower().startswith("attach")
@@ -99,6 +105,8 @@ class RtcGuard:
         with self._closed(flow, "inbound"):
             response = flow.response
             if response is None or response.stream or not response.raw_content:
+                return
+            if _OWN in flow.metadata:
                 return
             if flow.websocket is None and self._judges_inbound(flow):
                 judged = self._judge_whole(flow, "inbound", response)
@@ -195,6 +203,25 @@ class RtcGuard:
             return not self._confirmed(self._client(flow), flows.site_of(flow.request))
         return config.inbound == "strip"
 
+    def _is_own(self, request: http.Request) -> bool:
+        """Whether the proxy answers this request itself: it is never forwarded."""
+        return request.path.partition("?")[0] == REPORT_PATH or flows.host_of(request) == HOST
+
+    def _answer(self, flow: http.HTTPFlow) -> None:
+        if flow.request.path.partition("?")[0] == REPORT_PATH:
+            made = self._answer_report(flow)
+        else:
+            page = self._site(flow.request.path, self._client(flow))
+            headers = {"content-type": page.content_type, "cache-control": "no-store"}
+            made = http.Response.make(page.status, page.body, headers)
+        self._respond(flow, made)
+
+    def _respond(self, flow: http.HTTPFlow, response: http.Response) -> None:
+        """Answers in the server's place; the later hooks leave such a response alone."""
+        flow.request.stream = False
+        flow.metadata[_OWN] = True
+        flow.response = response
+
     def _answer_report(self, flow: http.HTTPFlow) -> http.Response:
         """The reserved path: never forwarded, and silent about what became of a report."""
         request = flow.request
@@ -254,7 +281,8 @@ class RtcGuard:
             flow.kill()  # only the head is there, and mitmproxy cannot put another in its place
         else:
             text = f"rtcguard: blocked: {reason}\n".encode()
-            flow.response = http.Response.make(403, text, {"content-type": "text/plain"})
+            headers = {"content-type": "text/plain", "cache-control": "no-store"}
+            self._respond(flow, http.Response.make(403, text, headers))
 
     def _tell(self, flow: http.HTTPFlow, direction: Direction, action: str, reason: str) -> None:
         request = flow.request

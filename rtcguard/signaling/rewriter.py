@@ -1,7 +1,8 @@
 """The walk of ring 2: views on a message, findings in them, decisions, edits of equal length.
 
 Strategy: one `_Walk` a message. It gathers edits and records; nothing is written before the whole
-message is judged. In `monitor` mode the walk is the same and its edits are not made. Any defect raises, and the caller blocks: no message passes half judged.
+message is judged. In `monitor` mode the walk is the same, and its edits are not made. Any defect
+raises, and the caller blocks: no message passes half judged.
 """
 
 import re

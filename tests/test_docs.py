@@ -1,0 +1,56 @@
+"""What a reader is told is there: commands, options, keys, configurations."""
+
+import dataclasses
+import importlib
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from rtcguard.app.settings import read_config
+from rtcguard.cli.main import COMMANDS
+from rtcguard.policy import load
+from rtcguard.policy.model import Config, Match, RelayServer
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+PERSONAL = ROOT / "configs" / "personal.yaml"
+CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_option_is_in_the_readme(name: str) -> None:
+    command = importlib.import_module(f"rtcguard.cli.{name}").command
+    usage = README.partition(f"\n    rtcguard {name} ")[2].partition("\n    rtcguard ")[0]
+    assert usage
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.opts[0] in usage
+
+
+@pytest.mark.parametrize("file", CONFIGS, ids=lambda file: file.name)
+def test_every_configuration_is_valid_and_listed(file: Path) -> None:
+    read_config(file)
+    assert f"(configs/{file.name})" in README
+
+
+def test_personal_is_the_default_in_words() -> None:
+    assert read_config(PERSONAL) == Config()
+
+
+def keys(value: Any) -> set[str]:
+    found = set()
+    for field in dataclasses.fields(value):
+        found.add(field.name)
+        inner = getattr(value, field.name)
+        if dataclasses.is_dataclass(inner):
+            found |= keys(inner)
+    return found
+
+
+def test_every_key_is_explained() -> None:
+    text = PERSONAL.read_text()
+    known = keys(Config()) | keys(Match()) | keys(RelayServer(()))
+    assert not [key for key in known if f"{key}:" not in text and f"{key}, " not in text]
+    assert set(load._TOP) == {field.name for field in dataclasses.fields(Config)}
