@@ -39,12 +39,12 @@ def command(
     """
     from rtcguard.app.settings import read_config
     from rtcguard.ledger.event import Event, timestamp
-    from rtcguard.proxy.bodies import Head
+    from rtcguard.page.html import needs_guard
     from rtcguard.signaling import Message, Rewrite, rewrite
 
     read = read_config(config)
     content = sys.stdin.buffer.read()
-    if Head(content_type).is_document:
+    if content_type and needs_guard(content_type, b""):
         made = Rewrite(content)
     else:
         message = Message(content, direction, site=site.lower(), client=client)

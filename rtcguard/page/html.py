@@ -4,6 +4,8 @@ In HTML the place is behind what makes no element: a byte order mark, white spac
 and the doctype, which must stay first for the page to stay in standards mode. Everything else comes
 after: the parser makes <html> and <head> for the script, and gives the <html> tag's attributes to
 the element when it comes. (A <head> tag's attributes are lost; nobody was found who uses them.)
+The script pushes a <meta charset> out of the bytes in which browsers look for one, and a stream's
+headers have gone by then; so a declaration of our own goes in front of the script.
 
 In XHTML and other XML the place is inside the root element's start, which xml_root.py finds.
 """
@@ -56,7 +58,7 @@ class Inserter:
     `script` is ASCII without `</script` and `]]>` (guard.py makes it so). `charset` is the one of
     the Content-Type header (`charset_of`). Bytes go in by `feed` and come out as soon as the place
     is known; what comes out is what went in, plus the script. Where no charset is given, the first
-    1024 bytes are waited for, to see what the document says itself: `declared`.
+    1024 bytes are waited for, to see what the document says itself, which is then said again.
 
     Raises ParseError for a document whose place cannot be told for certain; it must not be shown.
     """
@@ -69,9 +71,7 @@ class Inserter:
         self._width: Width | None = None
         self._end: re.Pattern[bytes] | None = None  # of the comment that we are in
         self._done = False
-        self.declared: str | None = None
-        """The charset to put into the Content-Type header, for the script pushes the document's own
-        declaration out of the browser's sight. Set before the first byte comes out; None: none."""
+        self._declared: str | None = None  # by a <meta>, which the script pushes out of sight
 
     def feed(self, data: bytes) -> bytes:
         """The bytes that can go out now."""
@@ -110,12 +110,13 @@ class Inserter:
         sniffed = sniff_charset(self._held)
         if self._charset is None:
             self._charset = sniffed
-            self.declared = None if self._xml else sniffed  # XML's own comes before the script
+            self._declared = sniffed
         self._width = width_of(self._held, self._charset)
         marks = {"bytes": b"\xef\xbb\xbf", "utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}
         mark = marks[self._width]
         if not self._held.startswith(mark):
             return b""
+        self._declared = None  # the mark stays where it is, and speaks louder
         self._held = self._held[len(mark) :]
         return mark
 
@@ -162,7 +163,8 @@ class Inserter:
 
     def _element(self) -> bytes:
         if not self._xml:
-            return self._encode(f"<script>{self._script}</script>")
+            declared = f'<meta charset="{self._declared}">' if self._declared else ""
+            return self._encode(f"{declared}<script>{self._script}</script>")
         namespace = "http://www.w3.org/1999/xhtml"
         text = f'<script xmlns="{namespace}"><![CDATA[{self._script}]]></script>'
         return self._encode(text)

@@ -80,8 +80,7 @@ class RtcGuard:
             if response is None or response.status_code == 101 or _OWN in flow.metadata:
                 return
             head = flows.head_of(response)
-            attached = response.headers.get("content-disposition", "").lower().startswith("attach")
-            if self._config.page.guard and head.is_document and not attached:
+            if self._config.page.guard and self._documents.takes_guard(request, response):
                 encoding = response.headers.get("content-encoding", "")
                 if not can_decode(encoding):
                     self._stop(flow, "inbound", f"a document in {encoding!r} cannot get the guard")

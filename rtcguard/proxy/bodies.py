@@ -17,7 +17,6 @@ class Plan(Enum):
     JUDGE = "held whole, then judged"
     GATE = "length unknown: held up to LIMIT, judged if it ends before"
     LINES = "an endless body of lines: judged line by line"
-    DOCUMENT = "an HTML document: gets the page guard"
     BLOCK = "must be judged and is too large"
 
 
@@ -35,7 +34,6 @@ _TEXT: Final = (
     "multipart/form-data",
     "multipart/mixed",
 )
-_DOCUMENTS: Final = ("text/html", "application/xhtml+xml")
 # Values of Sec-Fetch-Dest (W3C Fetch Metadata) whose responses a page's script reads.
 _READ_BY_SCRIPT: Final = ("empty", "")
 
@@ -50,10 +48,6 @@ class Head:
     @property
     def media_type(self) -> str:
         return self.content_type.partition(";")[0].strip().lower()
-
-    @property
-    def is_document(self) -> bool:
-        return self.media_type in _DOCUMENTS
 
     @property
     def is_text(self) -> bool:

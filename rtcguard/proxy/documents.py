@@ -3,18 +3,20 @@
 import hashlib
 import hmac
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from mitmproxy import http
 
 from rtcguard.page import csp, guard
-from rtcguard.page.html import Inserter, charset_of, is_xml
+from rtcguard.page.html import Inserter, charset_of, is_xml, needs_guard
 from rtcguard.page.report import mint_token
 from rtcguard.policy.decide import Decision, decide_page
 from rtcguard.policy.model import Policy
 from rtcguard.proxy import streaming
-from rtcguard.proxy.flows import host_of, opens_document
+from rtcguard.proxy.flows import fetch_destination, host_of, opens_document
 
 REPORT_PATH: Final = "/.well-known/rtcguard/report"
 _POLICY_HEADERS: Final = ("content-security-policy", "content-security-policy-report-only")
@@ -56,6 +58,20 @@ class Documents:
         kept = [one.strip() for one in accepted.split(",") if _coding(one) in streaming.DECODABLE]
         request.headers["accept-encoding"] = ", ".join(kept) or "identity"
 
+    def takes_guard(self, request: http.Request, response: http.Response) -> bool:
+        """Whether this response may be shown as a document that runs scripts.
+
+        XML other than XHTML is data far more often, so only where a document was asked for by name.
+        """
+        if response.headers.get("content-disposition", "").lower().startswith("attachment"):
+            return False
+        kind = response.headers.get("content-type", "")
+        if needs_guard(kind, b""):
+            return True
+        if is_xml(kind):
+            return bool(fetch_destination(request)) and opens_document(request)
+        return _untyped(kind) and opens_document(request)
+
     def put_guard(self, request: http.Request, response: http.Response, client: str) -> None:
         """Edits the head of a document's response, and streams its body with the guard in front."""
         script = guard.script(self.settings(host_of(request), client))
@@ -66,10 +82,15 @@ class Documents:
                 allowed = [csp.allow(value, csp.hash_of(script), url) for value in values]
                 response.headers.set_all(header, allowed)
         encoding = response.headers.pop("content-encoding", "")
-        kind = response.headers.get("content-type")
+        kind = response.headers.get("content-type", "")
         inserter = Inserter(script, charset_of(kind), xml=is_xml(kind))
-        fragments = not opens_document(request)
-        response.stream = streaming.Document(encoding, inserter, fragments=fragments)
+        decide: Callable[[bytes], bool] | None = None
+        if _untyped(kind):
+            decide = partial(needs_guard, kind)
+        elif not opens_document(request):
+            # For a script. A service worker may show it as a document; a fragment stays as it is.
+            decide = streaming.is_whole_document
+        response.stream = streaming.Document(encoding, inserter, decide)
         for header in ("content-length", "etag", "last-modified", "content-digest", "digest"):
             response.headers.pop(header, None)
         if request.http_version == "HTTP/1.1":
@@ -79,3 +100,7 @@ class Documents:
 
 def _coding(item: str) -> str:
     return item.partition(";")[0].strip().lower()
+
+
+def _untyped(content_type: str) -> bool:
+    return "/" not in content_type

@@ -140,6 +140,11 @@ _WHOLE: Final = re.compile(
 )
 
 
+def is_whole_document(head: bytes) -> bool:
+    """Whether HTML begins a document, and is no fragment."""
+    return _WHOLE.match(head) is not None
+
+
 def can_decode(encoding: str) -> bool:
     return encoding.strip().lower() in _DECOMPRESSORS
 
@@ -147,11 +152,14 @@ def can_decode(encoding: str) -> bool:
 class Document:
     """An HTML document on its way: decoded piece by piece, the page guard put in at its head."""
 
-    def __init__(self, encoding: str, inserter: Inserter, *, fragments: bool) -> None:
-        """`fragments`: the body may be a piece of HTML for a script; such a one stays as it is."""
+    def __init__(
+        self, encoding: str, inserter: Inserter, decide: Callable[[bytes], bool] | None = None
+    ) -> None:
+        """`decide` tells by the first bytes whether it is a document at all; if not, it stays."""
         self._decoder = _DECOMPRESSORS[encoding.strip().lower()]()
         self._inserter: Inserter | None = inserter
-        self._undecided: bytes | None = b"" if fragments else None
+        self._decide = decide
+        self._undecided = b""
         self._closed = False
 
     def __call__(self, data: bytes) -> list[bytes]:
@@ -167,14 +175,14 @@ class Document:
         return [made] if made else []
 
     def _feed(self, data: bytes, *, last: bool) -> bytes:
-        if self._undecided is not None:
+        if self._decide is not None:
             data = self._undecided + data
             self._undecided = data
             if len(data) < _TELLING and not last:
                 return b""
-            self._undecided = None
-            if not _WHOLE.match(data):
+            if not self._decide(data):
                 self._inserter = None
+            self._decide = None
         if self._inserter is None:
             return data
         made = self._inserter.feed(data) if data else b""

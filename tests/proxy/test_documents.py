@@ -151,3 +151,14 @@ def test_a_download_is_streamed(origin: Origin, proxy: Running) -> None:
     origin.finish.set()
     assert response.read() == b"second"
     connection.close()
+
+
+def test_an_image_that_is_opened_as_a_document_gets_the_guard(
+    origin: Origin, proxy: Running
+) -> None:
+    image = b'<svg xmlns="http://www.w3.org/2000/svg"><script>1</script></svg>'
+    sent = {"content-type": "image/svg+xml"}
+    for destination, guarded in (("document", True), ("iframe", True), ("image", False)):
+        headers = {**sent, "sec-fetch-dest": destination}
+        _, body = proxy.request("POST", f"{origin.url}/echo", image, headers)
+        assert (body != image) is guarded

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtcguard.page.html import Inserter
-from rtcguard.proxy.streaming import Document, Gate, Lines, can_decode
+from rtcguard.proxy.streaming import Document, Gate, Lines, can_decode, is_whole_document
 
 PAGE = b"<!doctype html><html><head></head><body>" + b"x" * 3000 + b"</body></html>"
 ENCODED = {
@@ -73,12 +73,12 @@ def test_a_document_is_decoded_and_guarded_in_any_pieces(encoding: str, cut: lis
     body = ENCODED[encoding]
     edges = [0, *sorted(cut), len(body)]
     pieces = [body[a:b] for a, b in itertools.pairwise(edges) if body[a:b]]
-    made = through(Document(encoding, Inserter("g()"), fragments=False), *pieces)
+    made = through(Document(encoding, Inserter("g()")), *pieces)
     assert made == b"<!doctype html><script>g()</script>" + PAGE[len(b"<!doctype html>") :]
 
 
 def test_a_broken_encoding_ends_the_document() -> None:
-    document = Document("gzip", Inserter("g()"), fragments=False)
+    document = Document("gzip", Inserter("g()"))
     assert through(document, b"this is no gzip at all, not by any reading of it") == b""
 
 
@@ -89,7 +89,9 @@ def test_what_can_be_decoded() -> None:
 
 @given(st.binary(min_size=1))
 def test_a_fragment_stays_as_it_is(body: bytes) -> None:
-    document = Document("", Inserter("g()"), fragments=True)
+    document = Document("", Inserter("g()"), is_whole_document)
     made = through(document, body)
     assert made == body or b"<script>" in made
-    assert b"<script>" not in through(Document("", Inserter("g()"), fragments=True), b"<p>" + body)
+    assert b"<script>" not in through(
+        Document("", Inserter("g()"), is_whole_document), b"<p>" + body
+    )

@@ -1,0 +1,180 @@
+"""A site on the loopback interface with the guard put into its pages, and a real Chromium.
+
+The browser belongs to a module and is closed with it: Playwright's event loop would get in the way
+of other tests' loops. Where Chromium is missing, the tests fail: the project's setup installs it.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from rtcguard.page import csp, guard, html, report
+from rtcguard.policy.record import Record
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-features=MediaRouter,OptimizationHints",
+]
+KEY = b"k" * 32
+CLIENT = "127.0.0.1"
+HOST = "127.0.0.1"
+REPORT_PATH = "/.well-known/rtcguard/report"
+RELAY = {"urls": ["turn:127.0.0.1:9?transport=tcp"], "username": "ours", "credential": "secret"}
+SETTINGS = guard.GuardSettings(
+    mode="relay",
+    servers=(RELAY,),
+    site_servers="drop",
+    report_path=REPORT_PATH,
+    token=report.mint_token(KEY, CLIENT, HOST),
+)
+
+
+@dataclass
+class Served:
+    body: bytes
+    headers: dict[str, str]
+
+
+@dataclass
+class Site:
+    """Pages by path; `settings` None serves them without the guard, as the control does."""
+
+    port: int
+    pages: dict[str, Served] = field(default_factory=dict)
+    reports: list[bytes] = field(default_factory=list)
+    settings: guard.GuardSettings = SETTINGS
+
+    @property
+    def origin(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    def put(
+        self,
+        path: str,
+        body: str | bytes,
+        *,
+        guarded: bool = True,
+        content_type: str = "text/html; charset=utf-8",
+        policy: str | None = None,
+    ) -> str:
+        """Publishes a page as the proxy would send it; returns its URL."""
+        data = body.encode() if isinstance(body, str) else body
+        headers = {"Content-Type": content_type}
+        if guarded:
+            script = guard.script(self.settings)
+            charset = html.charset_of(content_type)
+            inserter = html.Inserter(script, charset, xml=html.is_xml(content_type))
+            data = inserter.feed(data) + inserter.finish()
+            if policy is not None:
+                policy = csp.allow(policy, csp.hash_of(script), self.origin + REPORT_PATH)
+        if policy is not None:
+            headers["Content-Security-Policy"] = policy
+        self.pages[path] = Served(data, headers)
+        return self.origin + path
+
+    def records(self, kind: str, count: int = 1) -> list[Record]:
+        """The records of one kind, once `count` of them have come in (for up to five seconds)."""
+        found: list[Record] = []
+        for _ in range(100):
+            found = [record for record in self._read() if record.kind == kind]
+            if len(found) >= count:
+                break
+            time.sleep(0.05)
+        return found
+
+    def _read(self) -> Iterator[Record]:
+        for body in list(self.reports):
+            yield from report.read_report(
+                body, key=KEY, site=HOST, client=CLIENT, settings=self.settings
+            )
+
+
+def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            served = site.pages.get(self.path.partition("?")[0], Served(b"", {}))
+            self.send_response(200 if served.headers else 404)
+            for name, value in served.headers.items():
+                self.send_header(name, value)
+            self._end(served.body)
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.path == REPORT_PATH:
+                site.reports.append(body)
+            self.send_response(204)
+            self._end(b"")
+
+        def _end(self, body: bytes) -> None:
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Cache-Control", "no-store")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    return Handler
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    made = Site(port=0)
+    server = ThreadingHTTPServer((HOST, 0), _handler(made))
+    server.daemon_threads = True
+    made.port = server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield made
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    made = browser.new_context()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()
+
+
+@pytest.fixture
+def guarded(site: Site, page: Page) -> Page:
+    """A plain page with the guard in it, loaded."""
+    page.goto(site.put("/", "<!doctype html><title>plain</title><body>"))
+    return page
+
+
+@pytest.fixture
+def in_mode(site: Site) -> Callable[..., None]:
+    """Changes the settings of the guard in what is published from now on."""
+
+    def change(**changes: object) -> None:
+        site.settings = replace(site.settings, **changes)
+
+    return change

@@ -1,0 +1,165 @@
+"""Reports read into records: strictly, and bound to a client and a site."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rtcguard.errors import ParseError
+from rtcguard.page.guard import GuardSettings
+from rtcguard.page.report import mint_token, read_report, verify_token
+from rtcguard.policy.record import ACTIONS, Record
+
+KEY = b"key"
+CLIENT = "10.0.0.7"
+SITE = "meet.example.org"
+TOKEN = mint_token(KEY, CLIENT, SITE)
+SETTINGS = GuardSettings(
+    mode="relay",
+    servers=({"urls": ["turn:turn.ours.example"], "username": "u", "credential": "c"},),
+    site_servers="drop",
+    report_path="/r",
+    token=TOKEN,
+)
+
+
+def read(settings: GuardSettings = SETTINGS, /, **members: Any) -> list[Record]:
+    body = json.dumps({"token": TOKEN, **members}).encode()
+    return read_report(body, key=KEY, site=SITE, client=CLIENT, settings=settings)
+
+
+def connection(settings: GuardSettings, *urls: str) -> list[Record]:
+    members = {"kind": "connection", "policy": "all", "urls": urls, "via": "constructor"}
+    return read(settings, **members)
+
+
+def test_a_token_is_good_for_one_client_on_one_site() -> None:
+    assert verify_token(TOKEN, key=KEY, client=CLIENT, site=SITE.upper())
+    assert verify_token(TOKEN, key=KEY, client="::ffff:10.0.0.7", site=SITE)
+    assert not verify_token(TOKEN, key=KEY, client="10.0.0.8", site=SITE)
+    assert not verify_token(TOKEN, key=KEY, client=CLIENT, site="example.org")
+    assert not verify_token(TOKEN, key=b"other", client=CLIENT, site=SITE)
+    assert not verify_token("ü", key=KEY, client=CLIENT, site=SITE)
+    assert mint_token(KEY, CLIENT, SITE) == TOKEN and len(TOKEN) == 32
+
+
+def test_a_guard_reports_in() -> None:
+    (record,) = read(kind="guard")
+    assert (record.ring, record.kind, record.action) == ("page", "guard", "observed")
+    assert (record.site, record.client) == (SITE, CLIENT)
+
+
+@pytest.mark.parametrize(
+    ("changes", "actions"),
+    [
+        ({}, ["scrubbed", "stripped", "stripped", "kept", "refused"]),
+        ({"site_servers": "keep"}, ["scrubbed", "stripped", "kept", "kept", "refused"]),
+        ({"mode": "block"}, ["blocked"] * 5),
+        ({"mode": "observe"}, ["observed"] * 5),
+    ],
+)
+def test_a_connection_makes_a_record_and_one_for_each_server(
+    changes: dict[str, Any], actions: list[str]
+) -> None:
+    urls = ("stun:192.0.2.1", "turns:x.example:443", "TURN:turn.ours.example:3478", "foo:\x1b[1m")
+    records = connection(replace(SETTINGS, **changes), *urls)
+    assert [record.action for record in records] == actions
+    assert [record.kind for record in records] == ["connection", *["server"] * 4]
+    assert [record.destination for record in records] == [
+        *("", "192.0.2.1:3478", "x.example:443", "turn.ours.example:3478", "")
+    ]
+    assert [record.name for record in records] == ["", "", "x.example", "turn.ours.example", ""]
+    assert [record.scope for record in records] == ["", "public", "name", "name", ""]
+    assert all(record.reason and "\x1b" not in record.reason for record in records)
+
+
+def test_a_candidate_that_reached_the_page() -> None:
+    text = "candidate:1 1 udp 2113937151 192.168.1.5 50123 typ host generation 0 ufrag aB/+"
+    (record,) = read(kind="candidate", candidate=text, type="host", address="192.168.1.5")
+    assert (record.address, record.port, record.scope) == ("192.168.1.5", 50123, "private")
+    assert (record.candidate_type, record.ufrag, record.action) == ("host", "aB/+", "observed")
+
+
+def test_an_unreadable_candidate_tells_what_it_can() -> None:
+    (record,) = read(kind="candidate", candidate="x 10.1.2.3 \x1b[0m", type="odd", address="")
+    assert (record.address, record.candidate_type, record.port) == ("10.1.2.3", "unknown", 0)
+    (record,) = read(kind="candidate", candidate="", type="", address="\x1b[31m")
+    assert record.address == ""
+
+
+GUARD = {"token": TOKEN, "kind": "guard"}
+ASKED = {"token": TOKEN, "kind": "connection", "policy": "all", "urls": [], "via": "constructor"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff",
+        b"5",
+        b"[]",
+        b"[" * 60000,
+        b'{"token":' + b"9" * 5000 + b"}",
+        json.dumps({**GUARD, "pad": "x" * 70000}).encode(),
+        *(
+            json.dumps(report).encode()
+            for report in (
+                {"kind": "guard"},
+                {**GUARD, "token": "0" * 32},
+                {**GUARD, "token": mint_token(KEY, CLIENT, "other.example")},
+                {**GUARD, "token": mint_token(KEY, "10.0.0.8", SITE)},
+                {**GUARD, "token": 5},
+                {**GUARD, "token": None},
+                {**GUARD, "kind": "other"},
+                {**GUARD, "kind": ["guard"]},
+                {**GUARD, "more": 1},
+                {**ASKED, "policy": 5},
+                {**ASKED, "policy": "x" * 65},
+                {**ASKED, "urls": "stun:x"},
+                {**ASKED, "urls": [5]},
+                {**ASKED, "urls": ["stun:x"] * 65},
+                {**ASKED, "urls": ["x" * 513]},
+                {**ASKED, "via": "elsewhere"},
+                {"token": TOKEN, "kind": "candidate", "candidate": "x"},
+                {"token": TOKEN, "kind": "candidate", "candidate": 1, "type": "", "address": ""},
+            )
+        ),
+    ],
+)
+def test_what_the_guard_does_not_send_is_refused(body: bytes) -> None:
+    with pytest.raises(ParseError):
+        read_report(body, key=KEY, site=SITE, client=CLIENT, settings=SETTINGS)
+
+
+TEXTS = st.text(max_size=80)
+REPORTS = st.one_of(
+    st.builds(
+        lambda urls, policy: {**ASKED, "urls": urls, "policy": policy[:64]},
+        st.lists(TEXTS | st.from_regex(r"(stun|turn)s?:[a-z.:0-9\[\]]{1,20}", fullmatch=True)),
+        TEXTS,
+    ),
+    st.builds(
+        lambda candidate, address: {
+            **{"token": TOKEN, "kind": "candidate", "type": "host"},
+            **{"candidate": candidate, "address": address},
+        },
+        TEXTS | st.just("candidate:1 1 udp 1 \ud800 5 typ host ufrag \ud800"),
+        TEXTS,
+    ),
+)
+
+
+@given(REPORTS)
+def test_whatever_a_page_writes_makes_records_that_can_be_stored(report: dict[str, Any]) -> None:
+    body = json.dumps(report).encode()
+    try:
+        records = read_report(body, key=KEY, site=SITE, client=CLIENT, settings=SETTINGS)
+    except ParseError:
+        return
+    for record in records:
+        assert record.action in ACTIONS
+        told = (record.address, record.destination, record.name, record.ufrag, record.reason)
+        assert all(text.encode() is not None and "\x1b" not in text for text in told)
