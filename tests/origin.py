@@ -14,6 +14,7 @@ import zstandard
 from aiohttp import WSMsgType, web
 
 DOCUMENT = b"<!DOCTYPE html>\n<html lang=en><head><title>t</title></head><body>hello</body></html>"
+CANDIDATE = "candidate:1 1 udp 2113937151 192.168.7.5 54400 typ host"
 ENCODERS = {
     "gzip": gzip.compress,
     "deflate": zlib.compress,
@@ -60,6 +61,8 @@ class Origin:
                 sent = {"content-type": "text/html", "content-encoding": encoding}
                 sent |= {name[1:]: value for name, value in request.query.items() if name[0] == "-"}
                 return web.Response(body=encoded, headers=sent)
+            case "/offer":
+                return web.json_response({"candidate": CANDIDATE})
             case "/slow":
                 return await self._slow(request)
             case "/ws":

@@ -189,7 +189,8 @@ class RtcGuard:
                     whole.content = judged
                 return None if judged is None else whole.raw_content
             except Exception as error:
-                return content if self._failed(flow, direction, error) else None
+                self._tell_failure(flow, direction, error)
+                return content if self._lenient else None
 
         return judge
 
@@ -252,23 +253,29 @@ class RtcGuard:
         try:
             yield
         except Exception as error:
-            if not self._failed(flow, direction, error):
+            if not self._lenient:
                 self._refuse(flow, direction, "rtcguard could not judge it")
+            self._tell_failure(flow, direction, error)
 
-    def _failed(self, flow: http.HTTPFlow, direction: Direction, error: Exception) -> bool:
-        """Tells of a failure; whether the flow may pass all the same (`on_error: pass`)."""
-        passes = self._config.on_error == "pass" or self._config.mode == "monitor"
+    @property
+    def _lenient(self) -> bool:
+        """Whether what cannot be judged goes on all the same."""
+        return self._config.on_error == "pass" or self._config.mode == "monitor"
+
+    def _tell_failure(self, flow: http.HTTPFlow, direction: Direction, error: Exception) -> None:
+        """Tells of a fault; this must not fail itself, whatever is broken."""
         logger.error("%s %s: %r", direction, flow.request.pretty_host, error, exc_info=error)
-        outcome = "observed" if passes else "blocked"
-        self._tell(flow, direction, outcome, f"it could not be judged: {error!r}")
-        return passes
+        action = "observed" if self._lenient else "blocked"
+        try:
+            self._tell(flow, direction, action, f"it could not be judged: {error!r}")
+        except Exception as second:
+            logger.error("nor could that be recorded: %r", second)
 
     def _stop(self, flow: http.HTTPFlow, direction: Direction, reason: str) -> None:
         """Stops a payload that cannot be judged, unless the configuration lets it pass."""
-        passes = self._config.on_error == "pass" or self._config.mode == "monitor"
-        self._tell(flow, direction, "observed" if passes else "blocked", reason)
-        if not passes:
+        if not self._lenient:
             self._refuse(flow, direction, reason)
+        self._tell(flow, direction, "observed" if self._lenient else "blocked", reason)
 
     def _refuse(self, flow: http.HTTPFlow, direction: Direction, reason: str) -> None:
         """Ends what the flow was about to carry: nothing more of it goes on."""

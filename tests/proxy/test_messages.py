@@ -141,3 +141,16 @@ def test_a_rule_that_blocks_stops_the_message(origin: Origin, tmp_path: Path) ->
         assert origin.bodies("/echo") == []
         assert origin.bodies("message") == [b"hello"]
         assert any(row["actions"].get("blocked") for row in run.report("address"))
+
+
+def test_it_goes_out_through_another_proxy(origin: Origin, tmp_path: Path) -> None:
+    with running(tmp_path / "outer") as outer:
+        upstream = f"upstream: {{proxy: 'http://127.0.0.1:{outer.port}'}}\n"
+        with running(tmp_path / "inner", upstream) as inner:
+            inner.request("POST", f"{origin.url}/echo", OFFER)
+            (arrived,) = origin.bodies("/echo")
+            assert clean(arrived)
+            outer.stop()
+            response, _ = inner.request("POST", f"{origin.url}/echo", OFFER)
+            assert response.status == 502
+    assert len(origin.seen) == 1
