@@ -55,15 +55,7 @@ class RtcGuard:
                 return  # held whole, answered in `request`
             if self._config.page.guard and flows.opens_document(request):
                 self._documents.ask_whole(request)
-            match request_plan(flows.head_of(request)):
-                case Plan.PASS:
-                    request.stream = True
-                case Plan.GATE:
-                    request.stream = Gate(self._judge_of(flow, "outbound"), LIMIT)
-                case Plan.LINES:
-                    request.stream = Lines(self._judge_of(flow, "outbound"), LIMIT)
-                case Plan.BLOCK:
-                    self._stop(flow, "outbound", "a description of this size cannot be signaling")
+            self._follow(request_plan(flows.head_of(request)), flow, "outbound", request)
 
     def request(self, flow: http.HTTPFlow) -> None:
         with self._closed(flow, "outbound"):
@@ -79,7 +71,6 @@ class RtcGuard:
             request, response = flow.request, flow.response
             if response is None or response.status_code == 101 or _OWN in flow.metadata:
                 return
-            head = flows.head_of(response)
             if self._config.page.guard and self._documents.takes_guard(request, response):
                 encoding = response.headers.get("content-encoding", "")
                 if not can_decode(encoding):
@@ -90,15 +81,8 @@ class RtcGuard:
             if not self._judges_inbound(flow):
                 response.stream = True
                 return
-            match response_plan(head, flows.fetch_destination(request)):
-                case Plan.PASS:
-                    response.stream = True
-                case Plan.GATE:
-                    response.stream = Gate(self._judge_of(flow, "inbound"), LIMIT)
-                case Plan.LINES:
-                    response.stream = Lines(self._judge_of(flow, "inbound"), LIMIT)
-                case Plan.BLOCK:
-                    self._stop(flow, "inbound", "a description of this size cannot be signaling")
+            plan = response_plan(flows.head_of(response), flows.fetch_destination(request))
+            self._follow(plan, flow, "inbound", response)
 
     def response(self, flow: http.HTTPFlow) -> None:
         with self._closed(flow, "inbound"):
@@ -130,6 +114,22 @@ class RtcGuard:
 
     def done(self) -> None:
         self._confirmed.close()
+
+    def _follow(
+        self, plan: Plan, flow: http.HTTPFlow, direction: Direction, message: http.Message
+    ) -> None:
+        """Sets how a body goes on; one that is to be judged whole is held, as mitmproxy does."""
+        match plan:
+            case Plan.PASS:
+                message.stream = True
+            case Plan.GATE:
+                strict = flows.head_of(message).is_description and not self._lenient
+                judge = self._judge_of(flow, direction, message)
+                message.stream = Gate(judge, LIMIT, strict=strict)
+            case Plan.LINES:
+                message.stream = Lines(self._judge_of(flow, direction, message), LIMIT)
+            case Plan.BLOCK:
+                self._stop(flow, direction, "a description of this size cannot be signaling")
 
     # Judging --------------------------------------------------------------------------------
 
@@ -172,14 +172,13 @@ class RtcGuard:
         return None if judged == content else judged
 
     def _judge_of(
-        self, flow: http.HTTPFlow, direction: Direction
+        self, flow: http.HTTPFlow, direction: Direction, message: http.Message
     ) -> Callable[[bytes], bytes | None]:
         """Judging for a body that streams: it cannot raise, and an encoded body is decoded."""
-        message = flow.request if direction == "outbound" else flow.response
 
         def judge(content: bytes) -> bytes | None:
             try:
-                if message is None or not message.headers.get("content-encoding"):
+                if not message.headers.get("content-encoding"):
                     return self._judge(flow, direction, content)
                 whole = http.Response.make(200, b"", message.headers.copy())
                 whole.raw_content = content

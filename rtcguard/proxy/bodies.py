@@ -15,7 +15,7 @@ LIMIT: Final = 1 << 20  # bytes; no signaling message is larger
 class Plan(Enum):
     PASS = "streamed on, untouched"
     JUDGE = "held whole, then judged"
-    GATE = "length unknown: held up to LIMIT, judged if it ends before"
+    GATE = "length unknown: held up to LIMIT, judged if it ends before that"
     LINES = "an endless body of lines: judged line by line"
     BLOCK = "must be judged and is too large"
 
@@ -50,10 +50,16 @@ class Head:
         return self.content_type.partition(";")[0].strip().lower()
 
     @property
+    def is_description(self) -> bool:
+        """Whether it can be nothing but SDP."""
+        return self.media_type in _SDP
+
+    @property
     def is_text(self) -> bool:
         """Whether signaling usually comes as this type; others are judged only where small."""
         kind = self.media_type
-        return kind in _TEXT or kind in _SDP or kind in _LINES or kind.endswith(("+json", "+xml"))
+        known = kind in _TEXT or kind in _LINES or self.is_description
+        return known or kind.endswith(("+json", "+xml"))
 
 
 def request_plan(head: Head) -> Plan:
@@ -77,5 +83,5 @@ def _plan(head: Head) -> Plan:
     if head.media_type in _LINES:
         return Plan.LINES
     if head.length is not None:
-        return Plan.BLOCK if head.media_type in _SDP else Plan.PASS
+        return Plan.BLOCK if head.is_description else Plan.PASS
     return Plan.GATE if head.is_text else Plan.PASS

@@ -154,3 +154,10 @@ def test_it_goes_out_through_another_proxy(origin: Origin, tmp_path: Path) -> No
             response, _ = inner.request("POST", f"{origin.url}/echo", OFFER)
             assert response.status == 502
     assert len(origin.seen) == 1
+
+
+def test_a_large_description_of_unknown_length_is_withheld(origin: Origin, proxy: Running) -> None:
+    pieces = iter([SDP.encode(), b"a=x:" + b"0" * (1 << 20) + b"\r\n"])
+    headers = {"content-type": "application/sdp"}
+    proxy.request("POST", f"{origin.url}/echo", pieces, headers)
+    assert origin.bodies("/echo") == [b""]
