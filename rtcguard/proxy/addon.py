@@ -7,6 +7,7 @@ under `_closed`, which stops the flow instead: nothing passes that was not judge
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from mitmproxy import http
 
@@ -26,6 +27,7 @@ from rtcguard.web.site import HOST, Site
 logger = logging.getLogger(__name__)
 
 _OWN = "rtcguard.own"  # in a flow's metadata: the response is ours
+_TOO_LARGE = f"more than {LIMIT} bytes are too many to be judged"
 
 Recorder = Callable[[Iterable[Record]], None]
 
@@ -119,17 +121,18 @@ class RtcGuard:
         self, plan: Plan, flow: http.HTTPFlow, direction: Direction, message: http.Message
     ) -> None:
         """Sets how a body goes on; one that is to be judged whole is held, as mitmproxy does."""
+        withhold = partial(self._tell, flow, direction, "blocked", _TOO_LARGE)
         match plan:
             case Plan.PASS:
                 message.stream = True
             case Plan.GATE:
                 strict = flows.head_of(message).is_description and not self._lenient
                 judge = self._judge_of(flow, direction, message)
-                message.stream = Gate(judge, LIMIT, strict=strict)
+                message.stream = Gate(judge, LIMIT, withhold if strict else None)
             case Plan.LINES:
-                message.stream = Lines(self._judge_of(flow, direction, message), LIMIT)
+                message.stream = Lines(self._judge_of(flow, direction, message), LIMIT, withhold)
             case Plan.BLOCK:
-                self._stop(flow, direction, "a description of this size cannot be signaling")
+                self._stop(flow, direction, _TOO_LARGE)
 
     # Judging --------------------------------------------------------------------------------
 

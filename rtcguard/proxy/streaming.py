@@ -26,34 +26,37 @@ Judge = Callable[[bytes], bytes | None]  # None: the body must not pass
 
 class Gate:
     """Holds a body of unknown length up to `limit` bytes. One that ends before is judged; one that
-    does not cannot be signaling and goes on, unless it is `strict`: then it is withheld."""
+    does not cannot be signaling and goes on. Where `withhold` is given it is nothing but signaling:
+    then it does not go on, and `withhold` is called once."""
 
-    def __init__(self, judge: Judge, limit: int, *, strict: bool = False) -> None:
-        self._judge, self._limit, self._strict = judge, limit, strict
-        self._held: list[bytes] = []
-        self._size = 0
-        self._open = False
+    def __init__(self, judge: Judge, limit: int, withhold: Callable[[], None] | None) -> None:
+        self._judge, self._limit, self._withhold = judge, limit, withhold
+        self._held: bytearray | None = bytearray()  # None: the limit was reached
 
     def __call__(self, data: bytes) -> list[bytes]:
-        if self._open:
-            return [data] if data else []
-        if data:
-            self._size += len(data)
-            self._held.append(data)
-            if self._size <= self._limit:
-                return []
-            held, self._held = self._held, []
-            self._open = not self._strict
-            return held if self._open else []
-        judged = self._judge(b"".join(self._held)) if self._size <= self._limit else None
-        return [judged] if judged else []
+        if self._held is None:
+            return [data] if data and self._withhold is None else []
+        if not data:
+            judged = self._judge(bytes(self._held))
+            return [judged] if judged else []
+        self._held += data
+        if len(self._held) <= self._limit:
+            return []
+        held, self._held = bytes(self._held), None
+        if self._withhold is None:
+            return [held]
+        self._withhold()
+        return []
 
 
 class Lines:
-    """An endless body of lines (server-sent events, NDJSON): each is judged when it is whole."""
+    """An endless body of lines (server-sent events, NDJSON): each is judged when it is whole.
 
-    def __init__(self, judge: Judge, limit: int) -> None:
-        self._judge, self._limit = judge, limit
+    After a line that must not pass, or one beyond `limit` bytes (`withhold` is called), nothing
+    does."""
+
+    def __init__(self, judge: Judge, limit: int, withhold: Callable[[], None]) -> None:
+        self._judge, self._limit, self._withhold = judge, limit, withhold
         self._rest = b""
         self._closed = False
 
@@ -66,9 +69,9 @@ class Lines:
             whole, rest = whole + rest, b""
         self._rest = rest
         judged = self._judge(whole) if whole else b""
-        if judged is None or len(rest) > self._limit:
-            self._closed = True
-            return []
+        self._closed = judged is None or len(rest) > self._limit
+        if len(rest) > self._limit:
+            self._withhold()
         return [judged] if judged else []
 
 

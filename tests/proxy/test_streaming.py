@@ -28,43 +28,53 @@ def upper(body: bytes) -> bytes | None:
     return None if b"stop" in body else body.upper()
 
 
+def unreached() -> None:
+    pytest.fail("nothing was too large")
+
+
 def through(stream: Gate | Lines | Document, *pieces: bytes) -> bytes:
     return b"".join(out for piece in (*pieces, b"") for out in stream(piece))
 
 
 def test_a_gate_judges_what_ends_within_the_limit() -> None:
-    gate = Gate(upper, 10)
+    gate = Gate(upper, 10, None)
     assert gate(b"abc") == []
     assert through(gate, b"def") == b"ABCDEF"
 
 
 def test_a_gate_lets_pass_what_is_too_large_to_be_signaling() -> None:
-    gate = Gate(upper, 4)
+    gate = Gate(upper, 4, None)
     assert b"".join([*gate(b"abc"), *gate(b"de"), *gate(b"f"), *gate(b"")]) == b"abcdef"
 
 
 def test_a_strict_gate_withholds_what_is_too_large() -> None:
-    assert through(Gate(upper, 4, strict=True), b"abc", b"def") == b""
+    told: list[str] = []
+    gate = Gate(upper, 4, lambda: told.append("once"))
+    assert through(gate, b"abc", b"def", b"ghi") == b""
+    assert told == ["once"]
 
 
 def test_a_gate_withholds_what_must_not_pass() -> None:
-    assert through(Gate(upper, 10), b"stop") == b""
+    assert through(Gate(upper, 10, None), b"stop") == b""
 
 
 def test_lines_pass_when_they_are_whole() -> None:
-    lines = Lines(upper, 100)
+    lines = Lines(upper, 100, unreached)
     assert lines(b"data: a\nda") == [b"DATA: A\n"]
     assert lines(b"ta") == []
     assert through(lines, b": b") == b"DATA: B"
 
 
 def test_after_a_line_that_must_not_pass_nothing_does() -> None:
-    lines = Lines(upper, 100)
+    lines = Lines(upper, 100, unreached)
     assert through(lines, b"a\n", b"stop\n", b"b\n") == b"A\n"
 
 
 def test_a_line_beyond_the_limit_is_withheld() -> None:
-    assert through(Lines(upper, 4), b"a\n", b"bcdefg", b"\n", b"c\n") == b"A\n"
+    told: list[str] = []
+    lines = Lines(upper, 4, lambda: told.append("once"))
+    assert through(lines, b"a\n", b"bcdefg", b"\n", b"c\n") == b"A\n"
+    assert told == ["once"]
 
 
 @pytest.mark.parametrize("encoding", ENCODED)
