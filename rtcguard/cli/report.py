@@ -1,5 +1,6 @@
 """`rtcguard report`: the ledger's answers."""
 
+import sys
 import time
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def command(config: Path | None, since: int, by: str, form: str) -> None:
     if form == "json":
         click.echo(report.to_json(by, begin, found))
     elif form == "csv":
-        click.echo(report.to_csv(by, found), nl=False)
+        sys.stdout.buffer.write(report.to_csv(by, found).encode())
     elif found:
         report.print_table(by, found)
     else:

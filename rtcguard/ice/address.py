@@ -5,7 +5,9 @@ an address when the length of the text must not change: they route nowhere and n
 """
 
 import ipaddress
-from functools import lru_cache
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache, wraps
 from typing import Final
 
 SCOPES: Final = (
@@ -34,8 +36,26 @@ _UNROUTABLE = tuple(
     ipaddress.ip_network(text) for text in ("0.0.0.0/8", "240.0.0.0/4", "::/128", "100::/64")
 )
 
-# A message names the same few addresses again and again; the bound keeps memory flat.
-_cached = lru_cache(maxsize=4096)
+# Each alternative begins where a run of its characters does, so that long runs cost one look each.
+_IN_TEXT = re.compile(
+    r"(?P<ipv6>(?<![0-9A-Fa-f:])[0-9A-Fa-f]*+:[0-9A-Fa-f]*+:[0-9A-Fa-f:]*+(?:(?:\.[0-9]++){3})?)"
+    r"|(?P<ipv4>(?<![0-9])[0-9]++(?:\.[0-9]++){3})"
+    r"|(?P<name>(?<![0-9A-Za-z.\-])[0-9A-Za-z.\-]+\.local\b)",
+    re.ASCII,
+)
+_LONGEST: Final = 255  # characters of a host name (RFC 1035); nothing longer is an address
+
+
+def _cached[T](function: Callable[[str], T]) -> Callable[[str], T]:
+    """A message names the same few addresses again and again. The bounds keep memory flat."""
+    remembered = lru_cache(maxsize=4096)(function)
+
+    @wraps(function)
+    def call(text: str) -> T:
+        return remembered(text) if len(text) <= _LONGEST else function(text)
+
+    return call
+
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -99,17 +119,32 @@ def is_unroutable(text: str) -> bool:
     return any(address in network for network in _UNROUTABLE)
 
 
-def unroutable_like(text: str, length: int) -> str | None:
-    """An unroutable address of the same family as `text`, `length` characters long.
+def spans(text: str) -> Iterator[tuple[int, int]]:
+    """Where addresses stand in free text, `.local` names too: `local=192.0.2.5`, `[2001:db8::5]:9`.
 
-    A host name becomes a name under `.invalid` (RFC 2606); one too short for that, zeros. None
-    where no address of the family is that long.
+    An address may be found with a neighbour that only looks like a part of it; none is missed that
+    stands by itself, behind a colon or in front of a port.
+    """
+    for found in _IN_TEXT.finditer(text):
+        if found.lastgroup != "ipv6":
+            yield found.span()
+            continue
+        start, end = found.span()
+        first, last = text.find(":", start, end), text.rfind(":", start, end)
+        for one in ((start, end), (first + 1, end), (start, last), (first + 1, last)):
+            if one[0] < one[1] and parse(text[slice(*one)]) is not None:
+                yield one
+                break
+
+
+def unroutable_like(text: str) -> str:
+    """An unroutable address of the same family as `text` and of equal length.
+
+    A host name becomes a name under `.invalid` (RFC 2606); one too short for that, zeros.
     """
     if parse(text) is None:
-        return "0" * (length - 8) + ".invalid" if length > 8 else "0" * length
-    if ":" in text:
-        return _ipv6_of_length(length) if length > 1 else None
-    return _ipv4_of_length(length) if 7 <= length <= 15 else None
+        return "0" * (len(text) - 8) + ".invalid" if len(text) > 8 else "0" * len(text)
+    return _ipv6_of_length(len(text)) if ":" in text else _ipv4_of_length(len(text))
 
 
 def _ipv4_of_length(length: int) -> str:

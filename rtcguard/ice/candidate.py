@@ -20,15 +20,14 @@ TYPES: Final = ("host", "srflx", "prflx", "relay")
 _PREFIX = re.compile(r"\s*(?:a=)?candidate:", re.IGNORECASE)
 _TOKEN = re.compile(r"\S+")
 _HAS_TYPE = re.compile(r"\styp\s", re.IGNORECASE)
-_LOOSE_ADDRESS = re.compile(r"[0-9A-Fa-f]*(?:\.[0-9]+){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+|\S+\.local\b")
 
 Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One candidate. Spans are offsets into `text`; `others` are the spans of every further token
-    that is an address: the related address, and any extension that carries one."""
+    """One candidate. Spans are offsets into `text`; `others` are those of every further address
+    that could name somebody: the related one, and any that an extension carries."""
 
     text: str
     foundation: str
@@ -60,7 +59,8 @@ def parse(text: str) -> Candidate:
     if len(words) % 2:
         raise ParseError("the fields after the type come in pairs of name and value")
     extensions = tuple(zip(words[8::2], words[9::2], strict=True))
-    related_port = next((i for i, (name, _) in enumerate(extensions) if name == "rport"), None)
+    names = [name.lower() for name, _ in extensions]
+    related_port = tokens[9 + 2 * names.index("rport")].span() if "rport" in names else None
     return Candidate(
         text=text,
         foundation=words[0],
@@ -71,8 +71,8 @@ def parse(text: str) -> Candidate:
         port=port,
         type=words[7].lower(),
         address_span=tokens[4].span(),
-        others=tuple(token.span() for token in tokens[8:] if _tells(token.group())),
-        related_port_span=None if related_port is None else tokens[9 + 2 * related_port].span(),
+        others=_others(text, tokens[8].start()) if extensions else (),
+        related_port_span=related_port,
         extensions=extensions,
     )
 
@@ -83,9 +83,11 @@ def has_type(text: str) -> bool:
 
 
 def loose_address(text: str) -> str:
-    """The first thing in `text` that looks like an address; empty where there is none."""
-    found = _LOOSE_ADDRESS.search(text)
-    return found.group() if found else ""
+    """The first word of a candidate that need not be readable that is an address, or empty."""
+    for word in text.split():
+        if _tells(word):
+            return word
+    return ""
 
 
 def inert_of_length(length: int) -> str | None:
@@ -114,6 +116,12 @@ def _number(word: str) -> int:
     if not (word.isascii() and word.isdigit() and len(word) <= 10):
         raise ParseError(f"{word[:20]!r} is not a number of at most ten digits")
     return int(word)
+
+
+def _others(text: str, start: int) -> tuple[Span, ...]:
+    """The spans of what could name somebody in the part of `text` from `start` on."""
+    found = ((start + a, start + b) for a, b in addresses.spans(text[start:]))
+    return tuple((a, b) for a, b in found if not addresses.is_unroutable(text[a:b]))
 
 
 def _tells(word: str) -> bool:

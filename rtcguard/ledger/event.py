@@ -25,8 +25,15 @@ class Event:
         return {"time": self.time, "id": self.id, "node": self.node, **record}
 
     def to_row(self) -> tuple[Any, ...]:
-        """The values in the order of `COLUMNS`."""
-        return tuple(self.to_dict().values())
+        """The values in the order of `COLUMNS`, such as a database takes: what a page sent may hold
+        lone surrogates, which UTF-8 has no bytes for."""
+        return tuple(map(_storable, self.to_dict().values()))
+
+
+def _storable(value: str | int) -> str | int:
+    if isinstance(value, str) and not value.isascii():
+        return value.encode("utf-8", "replace").decode()
+    return value
 
 
 RECORD_FIELDS: Final = tuple(field.name for field in fields(Record))

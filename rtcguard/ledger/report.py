@@ -4,9 +4,12 @@ import csv
 import io
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rtcguard.ledger.store import Store
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 
 @dataclass(slots=True)
@@ -33,8 +36,8 @@ def rows(store: Store, by: str, since: str) -> list[Row]:
         row.first, row.last = min(row.first, first), max(row.last, last)
         row.actions[action] = count
         row.scope = scope if by == "address" else ""
-        for known, joined in zip((row.clients, row.sites, row.destinations), lists, strict=True):
-            known += [one for one in joined.split(",") if one and one not in known]
+        for known, found in zip((row.clients, row.sites, row.destinations), lists, strict=True):
+            known += [one for one in found if one and one not in known]
     return sorted(made.values(), key=lambda row: (-row.count, row.key))
 
 
@@ -45,9 +48,9 @@ def to_json(by: str, since: str, found: list[Row]) -> str:
 
 
 def to_csv(by: str, found: list[Row]) -> str:
-    """A line a row; what is many is joined by a space."""
+    """A line a row, by RFC 4180; what is many is joined by a space."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out)
     writer.writerow([by, "count", "first", "last", "scope", "actions", "clients", "sites",
                      "destinations"])  # fmt: skip
     for row in found:
@@ -71,7 +74,6 @@ def print_table(by: str, found: list[Row]) -> None:
     # Imported here: rich takes longer to load than the rest of the command line.
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(title=f"events by {by}")
     columns = [by, "count", "last", "what was done", "clients", "sites", "towards"]
@@ -85,5 +87,12 @@ def print_table(by: str, found: list[Row]) -> None:
         cells += ["\n".join(many) for many in (row.clients, row.sites, row.destinations)]
         if by == "address":
             cells.insert(1, row.scope)
-        table.add_row(*(Text(cell) for cell in cells))  # Text: what a page chose is no markup
+        table.add_row(*map(_shown, cells))
     Console().print(table)
+
+
+def _shown(cell: str) -> "Text":
+    """What a page chose is no markup, and no order to the terminal."""
+    from rich.text import Text
+
+    return Text("".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in cell))

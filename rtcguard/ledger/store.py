@@ -5,7 +5,9 @@ has a version in `user_version`; a file of a newer version is refused, never gue
 """
 
 import contextlib
+import json
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +16,7 @@ from rtcguard.errors import StartError
 from rtcguard.ledger.event import COLUMNS, Event
 
 SCHEMA_VERSION: Final = 1
+_PATIENCE: Final = 10.0  # seconds that another's lock is waited for
 GROUPS: Final = ("address", "site", "client", "destination", "ring")
 
 _SCHEMA: Final = f"""
@@ -39,15 +42,31 @@ class Store:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._db = sqlite3.connect(path, timeout=10, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+            self._use_wal()
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._prepare()
+        except StartError:
+            self._db.close()
+            raise
         except (OSError, sqlite3.Error) as error:
             raise StartError(
                 f"{path}: the ledger cannot be opened ({error}); "
                 "set RTCGUARD_STATE_DIR to a folder that can be written"
             ) from error
+
+    def _use_wal(self) -> None:
+        """Asks until it is so: for this, SQLite does not wait for the locks of others, and
+        several processes may open a new file at once."""
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
 
     def _prepare(self) -> None:
         with self._transaction():  # two processes may come to a new file at once
@@ -93,18 +112,20 @@ class Store:
     def grouped(self, by: str, since: str) -> list[tuple[Any, ...]]:
         """Rows (key, action, count, first, last, clients, sites, destinations, scope) since then.
 
-        The three lists are joined by commas. Inbound candidates are the far side's addresses and
+        The three are lists. Inbound candidates are the far side's addresses and
         are left out by `address`.
         """
         if by not in GROUPS:
             raise ValueError(f"{by!r} is none of {GROUPS}")
         where = "AND direction != 'inbound'" if by == "address" else ""
         query = f"""
-            SELECT {by}, action, COUNT(*), MIN(time), MAX(time), GROUP_CONCAT(DISTINCT client),
-                   GROUP_CONCAT(DISTINCT site), GROUP_CONCAT(DISTINCT destination), MAX(scope)
+            SELECT {by}, action, COUNT(*), MIN(time), MAX(time), json_group_array(DISTINCT client),
+                   json_group_array(DISTINCT site), json_group_array(DISTINCT destination),
+                   MAX(scope)
             FROM events WHERE {by} != '' AND time >= ? {where} GROUP BY {by}, action
         """
-        return self._db.execute(query, (since,)).fetchall()
+        rows = self._db.execute(query, (since,)).fetchall()
+        return [(*row[:5], *map(json.loads, row[5:8]), row[8]) for row in rows]
 
     def close(self) -> None:
         self._db.close()

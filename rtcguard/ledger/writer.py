@@ -7,11 +7,11 @@ written. Traffic goes on; the count keeps the ledger honest.
 
 import logging
 import queue
+import secrets
 import socket
 import sqlite3
 import threading
 import time
-import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -42,10 +42,11 @@ class Writer:
 
     def record(self, records: Iterable[Record]) -> None:
         """Queues records with the present time; never blocks, never raises."""
-        now = timestamp(time.time())
+        now = ""
         for record in records:
+            now = now or timestamp(time.time())
             try:
-                self._queue.put_nowait(Event(now, uuid.uuid4().hex, self._node, record))
+                self._queue.put_nowait(Event(now, secrets.token_hex(16), self._node, record))
             except queue.Full:
                 self._lost += 1
 
@@ -77,21 +78,36 @@ class Writer:
             self._write(store, batch)
             if time.monotonic() >= next_prune:
                 next_prune = time.monotonic() + _PRUNE_EVERY
-                self._write(store, [], prune=True)
+                self._prune(store)
         store.close()
 
-    def _write(self, store: Store, batch: list[Event], *, prune: bool = False) -> None:
+    def _write(self, store: Store, batch: list[Event]) -> None:
+        """Commits a batch; what cannot be written is counted, and told with the next batch."""
+        if not batch:
+            return
         lost = self._lost
-        if lost and batch:
-            reason = f"{lost} events could not be written to the ledger"
-            record = Record(ring="ledger", kind="rtcguard", action="observed", reason=reason)
-            batch.append(Event(timestamp(time.time()), uuid.uuid4().hex, self._node, record))
+        notice = [self._notice(lost)] if lost else []
         try:
-            if prune:
-                store.forget_before(timestamp(time.time() - self._keep))
-            if batch:
-                store.add(batch)
-                self._lost -= lost
-        except sqlite3.Error as error:
-            self._lost += len(batch) - bool(lost and batch)
+            store.add([*batch, *notice])
+            self._lost -= lost
+        except sqlite3.Error as error:  # the file: full disk, taken away, locked for long
+            self._lost += len(batch)
             logger.error("the ledger at %s cannot be written: %s", self._path, error)
+        except Exception as error:  # one event: the others must not go with it
+            if len(batch) == 1:
+                self._lost += 1
+                logger.error("an event cannot be written to the ledger: %r", error)
+            else:
+                for event in batch:
+                    self._write(store, [event])
+
+    def _notice(self, lost: int) -> Event:
+        reason = f"{lost} events could not be written to the ledger"
+        record = Record(ring="ledger", kind="rtcguard", action="observed", reason=reason)
+        return Event(timestamp(time.time()), secrets.token_hex(16), self._node, record)
+
+    def _prune(self, store: Store) -> None:
+        try:
+            store.forget_before(timestamp(time.time() - self._keep))
+        except sqlite3.Error as error:
+            logger.error("the ledger at %s cannot be cleared of old events: %s", self._path, error)

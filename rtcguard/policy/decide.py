@@ -82,6 +82,7 @@ def matches(match: Match, subject: Subject) -> bool:
 
 def site_matches(pattern: str, site: str) -> bool:
     """`meet.example.org` is that name; `*.example.org` is every name below it, on label borders."""
+    pattern = pattern.lower()
     if pattern.startswith("*."):
         return site.endswith(pattern[1:]) and len(site) > len(pattern) - 1
     return site == pattern

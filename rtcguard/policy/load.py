@@ -107,24 +107,28 @@ _MATCH = _section(
 )
 
 
-def _rule(reader: Yaml, node: yaml.Node, path: str) -> model.Rule | None:
-    keys: dict[str, Reader] = {"name": text, "match": _MATCH, "action": choice(*model.RULE_ACTIONS)}
-    values = reader.mapping(node, path, keys)
-    missing = [key for key in ("name", "match", "action") if key not in values]
-    if missing:
-        reader.mistake(node, f"{path} needs {' and '.join(missing)}")
-    return None if reader.mistakes else model.Rule(**values)
-
-
-def _rules(reader: Yaml, node: yaml.Node, path: str) -> tuple[model.Rule, ...]:
-    rules: tuple[model.Rule | None, ...] = list_of(_rule)(reader, node, path)
+def _rules(reader: Yaml, node: yaml.Node, path: str) -> tuple[model.Rule | None, ...]:
     names: set[str] = set()
-    for rule in rules:
-        if rule is not None and rule.name in names:
-            reader.mistake(node, f"two rules are named {rule.name!r}")
-        elif rule is not None:
-            names.add(rule.name)
-    return tuple(rule for rule in rules if rule is not None)
+
+    def name(reader: Yaml, node: yaml.Node, path: str) -> str | None:
+        value = text(reader, node, path)
+        if value in names:
+            reader.mistake(node, f"two rules are named {value!r}")
+        elif value is not None:
+            names.add(value)
+        return value
+
+    keys: dict[str, Reader] = {"name": name, "match": _MATCH, "action": choice(*model.RULE_ACTIONS)}
+
+    def rule(reader: Yaml, node: yaml.Node, path: str) -> model.Rule | None:
+        values = reader.mapping(node, path, keys)
+        missing = [key for key in keys if key not in values]
+        if missing:
+            reader.mistake(node, f"{path} needs {' and '.join(missing)}")
+        return None if reader.mistakes else model.Rule(**values)
+
+    rules: tuple[model.Rule | None, ...] = list_of(rule)(reader, node, path)
+    return rules
 
 
 def _not_yet(what: str, key: Reader, *allowed: object) -> Reader:

@@ -40,7 +40,8 @@ class Yaml:
             message = f"not YAML: {error.problem or error.context}"
         except yaml.reader.ReaderError as error:
             line = text.count("\n", 0, error.position) + 1
-            column, message = 1, f"not YAML: a character that may not stand here ({error.reason})"
+            column = error.position - text.rfind("\n", 0, error.position)
+            message = f"not YAML: a character that may not stand here ({error.reason})"
         except RecursionError:
             line, column, message = 0, 0, "nested too deep"
         raise ConfigError([Mistake(self.file, line, column, message)])

@@ -16,7 +16,7 @@ from rtcguard.page.report import read_report
 from rtcguard.policy.model import Policy
 from rtcguard.policy.record import Record
 from rtcguard.proxy import flows
-from rtcguard.proxy.bodies import LIMIT, Plan, request_plan, response_plan
+from rtcguard.proxy.bodies import LIMIT, Plan, request_plan, response_plan, unread_plan
 from rtcguard.proxy.confirmed import Confirmed
 from rtcguard.proxy.documents import REPORT_PATH, Documents
 from rtcguard.proxy.streaming import Gate, Lines, can_decode
@@ -26,7 +26,7 @@ from rtcguard.web.site import HOST, Site
 
 logger = logging.getLogger(__name__)
 
-_OWN = "rtcguard.own"  # in a flow's metadata: the response is ours
+_UNREAD = "rtcguard.unread"  # in a flow's metadata: its response is not judged, or is our own
 _TOO_LARGE = f"more than {LIMIT} bytes are too many to be judged"
 
 Recorder = Callable[[Iterable[Record]], None]
@@ -53,7 +53,7 @@ class RtcGuard:
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         with self._closed(flow, "outbound"):
             request = flow.request
-            if self._is_own(request):
+            if self._is_own(flow):
                 return  # held whole, answered in `request`
             if self._config.page.guard and flows.opens_document(request):
                 self._documents.ask_whole(request)
@@ -61,8 +61,10 @@ class RtcGuard:
 
     def request(self, flow: http.HTTPFlow) -> None:
         with self._closed(flow, "outbound"):
-            if self._is_own(flow.request):
+            if self._is_own(flow):
                 self._answer(flow)
+            elif flow.response is not None:
+                return  # stopped by its head
             elif not flow.request.stream and flow.request.raw_content:
                 judged = self._judge_whole(flow, "outbound", flow.request)
                 if judged is not None:
@@ -71,19 +73,20 @@ class RtcGuard:
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         with self._closed(flow, "inbound"):
             request, response = flow.request, flow.response
-            if response is None or response.status_code == 101 or _OWN in flow.metadata:
+            if response is None or response.status_code == 101 or _UNREAD in flow.metadata:
                 return
             if self._config.page.guard and self._documents.takes_guard(request, response):
                 encoding = response.headers.get("content-encoding", "")
                 if not can_decode(encoding):
                     self._stop(flow, "inbound", f"a document in {encoding!r} cannot get the guard")
                 elif request.method != "HEAD" and response.status_code not in (204, 304):
-                    self._documents.put_guard(request, response, self._client(flow))
+                    self._documents.put_guard(flow, response)
                 return
-            if not self._judges_inbound(flow):
-                response.stream = True
-                return
-            plan = response_plan(flows.head_of(response), flows.fetch_destination(request))
+            head = flows.head_of(response)
+            if self._judges_inbound(flow):
+                plan = response_plan(head, flows.fetch_destination(request))
+            else:
+                plan = unread_plan(head)
             self._follow(plan, flow, "inbound", response)
 
     def response(self, flow: http.HTTPFlow) -> None:
@@ -91,12 +94,11 @@ class RtcGuard:
             response = flow.response
             if response is None or response.stream or not response.raw_content:
                 return
-            if _OWN in flow.metadata:
+            if flow.websocket is not None or _UNREAD in flow.metadata:
                 return
-            if flow.websocket is None and self._judges_inbound(flow):
-                judged = self._judge_whole(flow, "inbound", response)
-                if judged is not None:
-                    response.content = judged
+            judged = self._judge_whole(flow, "inbound", response)
+            if judged is not None:
+                response.content = judged
 
     def websocket_message(self, flow: http.HTTPFlow) -> None:
         with self._closed(flow, "outbound"):
@@ -125,6 +127,8 @@ class RtcGuard:
         match plan:
             case Plan.PASS:
                 message.stream = True
+            case Plan.SMALL:
+                flow.metadata[_UNREAD] = True
             case Plan.GATE:
                 strict = flows.head_of(message).is_description and not self._lenient
                 judge = self._judge_of(flow, direction, message)
@@ -138,14 +142,14 @@ class RtcGuard:
 
     def _judge(self, flow: http.HTTPFlow, direction: Direction, content: bytes) -> bytes | None:
         """What goes on in place of `content`; None where nothing may."""
-        client, site = self._client(flow), flows.site_of(flow.request)
+        parties = flows.parties_of(flow)
         message = Message(
             content=content,
             direction=direction,
-            site=site,
-            client=client,
-            destination=flows.destination_of(flow.request),
-            confirmed=direction == "inbound" and self._confirmed(client, site),
+            site=parties.site,
+            client=parties.client,
+            destination=parties.destination,
+            confirmed=direction == "inbound" and self._confirmed(parties.client, parties.site),
         )
         made = rewrite(message, self._config)
         self._record(made.records)
@@ -202,18 +206,20 @@ class RtcGuard:
         if any(not r.match.direction or "inbound" in r.match.direction for r in config.rules):
             return True
         if config.inbound == "auto":
-            return not self._confirmed(self._client(flow), flows.site_of(flow.request))
+            parties = flows.parties_of(flow)
+            return not self._confirmed(parties.client, parties.site)
         return config.inbound == "strip"
 
-    def _is_own(self, request: http.Request) -> bool:
+    def _is_own(self, flow: http.HTTPFlow) -> bool:
         """Whether the proxy answers this request itself: it is never forwarded."""
-        return request.path.partition("?")[0] == REPORT_PATH or flows.host_of(request) == HOST
+        path = flow.request.path.partition("?")[0]
+        return path == REPORT_PATH or flows.parties_of(flow).host == HOST
 
     def _answer(self, flow: http.HTTPFlow) -> None:
         if flow.request.path.partition("?")[0] == REPORT_PATH:
             made = self._answer_report(flow)
         else:
-            page = self._site(flow.request.path, self._client(flow))
+            page = self._site(flow.request.path, flows.parties_of(flow).client)
             headers = {"content-type": page.content_type, "cache-control": "no-store"}
             made = http.Response.make(page.status, page.body, headers)
         self._respond(flow, made)
@@ -221,13 +227,14 @@ class RtcGuard:
     def _respond(self, flow: http.HTTPFlow, response: http.Response) -> None:
         """Answers in the server's place; the later hooks leave such a response alone."""
         flow.request.stream = False
-        flow.metadata[_OWN] = True
+        flow.metadata[_UNREAD] = True
         flow.response = response
 
     def _answer_report(self, flow: http.HTTPFlow) -> http.Response:
         """The reserved path: never forwarded, and silent about what became of a report."""
         request = flow.request
-        client, site = self._client(flow), flows.host_of(request)
+        parties = flows.parties_of(flow)
+        client, site = parties.client, parties.host
         if request.method == "POST":
             settings = self._documents.settings(site, client)
             rule = self._documents.decide(site, client).rule
@@ -293,19 +300,16 @@ class RtcGuard:
             self._respond(flow, http.Response.make(403, text, headers))
 
     def _tell(self, flow: http.HTTPFlow, direction: Direction, action: str, reason: str) -> None:
-        request = flow.request
+        parties = flows.parties_of(flow)
         record = Record(
             ring="signaling",
             kind="payload",
             action=action,
             direction=direction,
-            site=flows.site_of(request),
-            client=self._client(flow),
-            destination=flows.destination_of(request),
+            site=parties.site,
+            client=parties.client,
+            destination=parties.destination,
             rule="default:on_error",
             reason=reason,
         )
         self._record([record])
-
-    def _client(self, flow: http.HTTPFlow) -> str:
-        return flows.client_of(flow.client_conn)

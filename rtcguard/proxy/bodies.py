@@ -10,10 +10,12 @@ from enum import Enum
 from typing import Final
 
 LIMIT: Final = 1 << 20  # bytes; no signaling message is larger
+SMALL: Final = 16 << 10  # bytes, which are there at once
 
 
 class Plan(Enum):
     PASS = "streamed on, untouched"
+    SMALL = "goes on untouched; so small that streaming it would only cost time"
     JUDGE = "held whole, then judged"
     GATE = "length unknown: held up to LIMIT, judged if it ends before that"
     LINES = "an endless body of lines: judged line by line"
@@ -72,10 +74,15 @@ def request_plan(head: Head) -> Plan:
 def response_plan(head: Head, destination: str) -> Plan:
     """`destination` is the request's Sec-Fetch-Dest, empty where it had none."""
     if destination not in _READ_BY_SCRIPT or not head.is_text:
-        return Plan.PASS
+        return unread_plan(head)
     if head.length is not None and head.length <= LIMIT and head.media_type not in _LINES:
         return Plan.JUDGE
     return _plan(head)
+
+
+def unread_plan(head: Head) -> Plan:
+    """The plan for a body that nobody needs to look at."""
+    return Plan.SMALL if head.length is not None and head.length <= SMALL else Plan.PASS
 
 
 def _plan(head: Head) -> Plan:

@@ -16,7 +16,7 @@ from rtcguard.page.report import mint_token
 from rtcguard.policy.decide import Decision, decide_page
 from rtcguard.policy.model import Policy
 from rtcguard.proxy import streaming
-from rtcguard.proxy.flows import fetch_destination, host_of, opens_document
+from rtcguard.proxy.flows import fetch_destination, opens_document, parties_of
 
 REPORT_PATH: Final = "/.well-known/rtcguard/report"
 _POLICY_HEADERS: Final = ("content-security-policy", "content-security-policy-report-only")
@@ -72,9 +72,10 @@ class Documents:
             return bool(fetch_destination(request)) and opens_document(request)
         return _untyped(kind) and opens_document(request)
 
-    def put_guard(self, request: http.Request, response: http.Response, client: str) -> None:
+    def put_guard(self, flow: http.HTTPFlow, response: http.Response) -> None:
         """Edits the head of a document's response, and streams its body with the guard in front."""
-        script = guard.script(self.settings(host_of(request), client))
+        request, parties = flow.request, parties_of(flow)
+        script = guard.script(self.settings(parties.host, parties.client))
         url = f"{request.scheme}://{request.host_header or request.host}{REPORT_PATH}"
         for header in _POLICY_HEADERS:
             values = response.headers.get_all(header)

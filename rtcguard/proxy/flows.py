@@ -1,49 +1,62 @@
 """What rtcguard wants to know of a mitmproxy flow: who speaks, for which site, towards whom."""
 
+from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlsplit
 
-from mitmproxy import connection, http
+from mitmproxy import http
 
 from rtcguard.ice.address import canonical
 from rtcguard.proxy.bodies import Head
 
-
-def client_of(client: connection.Client) -> str:
-    """The client's address, without zone or IPv4-mapping, so that one client has one name."""
-    return canonical(client.peername[0]) if client.peername else ""
+_PARTIES: Final = "rtcguard.parties"  # in a flow's metadata
 
 
-def host_of(request: http.Request) -> str:
-    """The host name that the client asked for, in lower case."""
-    return request.pretty_host.lower().rstrip(".")
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """Who speaks with whom in a flow."""
+
+    client: str  # its address, without zone or IPv4-mapping, so that one client has one name
+    host: str  # the host name that it asked for, in lower case
+    destination: str  # `host:port`
+    site: str  # the host name of the page that speaks
 
 
-def site_of(request: http.Request) -> str:
-    """The host name of the page that speaks: no script can set Origin or another's Referer.
+def parties_of(flow: http.HTTPFlow) -> Parties:
+    """The parties of a flow, read once for all of its messages."""
+    known = flow.metadata.get(_PARTIES)
+    if not isinstance(known, Parties):
+        request, peer = flow.request, flow.client_conn.peername
+        host = request.pretty_host.lower().rstrip(".")
+        destination = f"[{host}]:{request.port}" if ":" in host else f"{host}:{request.port}"
+        known = Parties(canonical(peer[0]) if peer else "", host, destination, _page(request, host))
+        flow.metadata[_PARTIES] = known
+    return known
 
-    A request without either is its own site: a document being opened, or a native app.
-    """
+
+def _page(request: http.Request, host: str) -> str:
+    """No script can set Origin, or choose another's Referer. A request without either is its own
+    site: a document being opened, or a native app."""
     for header in ("origin", "referer"):
         try:
-            host = urlsplit(request.headers.get(header, "")).hostname
+            named = urlsplit(request.headers.get(header, "")).hostname
         except ValueError:
-            host = None
-        if host:
-            return host.lower().rstrip(".")
-    return host_of(request)
-
-
-def destination_of(request: http.Request) -> str:
-    """`host:port` that the request goes to."""
-    host = host_of(request)
-    return f"[{host}]:{request.port}" if ":" in host else f"{host}:{request.port}"
+            named = None
+        if named:
+            return named.lower().rstrip(".")
+    return host
 
 
 def head_of(message: http.Message) -> Head:
     """The head's word on the body; a length beside a transfer coding counts not (RFC 9112 6.3)."""
     length = message.headers.get("content-length", "")
-    chunked = "transfer-encoding" in message.headers
-    known = int(length) if length.isascii() and length.isdigit() and not chunked else None
+    known = int(length) if length.isascii() and length.isdigit() else None
+    if "transfer-encoding" in message.headers:
+        known = None
+    elif known is None and isinstance(message, http.Request):
+        # An HTTP/1 request without both has no body; with HTTP/2, GET and HEAD hardly ever have.
+        known = 0 if message.http_version.startswith("HTTP/1") else None
+        known = 0 if message.method in ("GET", "HEAD", "OPTIONS") else known
     return Head(message.headers.get("content-type", ""), known)
 
 

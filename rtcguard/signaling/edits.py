@@ -1,25 +1,56 @@
 """What is written over what must not pass: always ASCII, always of equal length.
 
-Every text here is made for a number of *raw* bytes. It has no character that any view would escape,
-so it may be written through all of them as it is.
+Tombstones and inert candidates are made for a number of *raw* bytes. They have no character that
+any view would escape, so they may be written through all of them as they are.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from bisect import bisect_right
 
 from rtcguard.ice import candidate as candidates
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """`replacement` goes over as many bytes of the message, from `start` on."""
+class Edits:
+    """The edits of one message: spans of its bytes, none overlapping, each with its replacement."""
 
-    start: int
-    replacement: bytes
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._texts: list[bytes] = []
 
-    @property
-    def end(self) -> int:
-        return self.start + len(self.replacement)
+    def add(self, start: int, text: bytes) -> None:
+        """`text` goes over as many bytes from `start` on; within an earlier edit it is not needed.
+
+        Raises ValueError where it overlaps another in part: a defect of the caller.
+        """
+        index = bisect_right(self._starts, start)
+        end = start + len(text)
+        if index:
+            before = self._starts[index - 1] + len(self._texts[index - 1])
+            if end <= before:
+                return
+            if start < before:
+                raise ValueError(f"an edit at {start} overlaps the one before it")
+        if index < len(self._starts) and self._starts[index] < end:
+            raise ValueError(f"an edit at {start} overlaps the one after it")
+        self._starts.insert(index, start)
+        self._texts.insert(index, text)
+
+    def covers(self, start: int) -> bool:
+        """Whether an edit goes over the byte at `start`."""
+        index = bisect_right(self._starts, start) - 1
+        return index >= 0 and start < self._starts[index] + len(self._texts[index])
+
+    def apply(self, content: bytes) -> bytes:
+        """The content with every edit made."""
+        pieces: list[bytes] = []
+        position = 0
+        for start, text in zip(self._starts, self._texts, strict=True):
+            pieces += content[position:start], text
+            position = start + len(text)
+        pieces.append(content[position:])
+        return b"".join(pieces)
+
+    def __len__(self) -> int:
+        return len(self._starts)
 
 
 def tombstone(kind: str, length: int) -> bytes:
@@ -42,16 +73,3 @@ def inert(prefix: str, length: int) -> bytes | None:
 def port_like(length: int) -> bytes:
     """The discard port 9 in as many digits as stood there: a port keeps its length too."""
     return b"9".ljust(length, b"0") if length < 5 else b"1".ljust(length, b"0")
-
-
-def apply(content: bytes, edits: Iterable[Edit]) -> bytes:
-    """The content with every edit made; ValueError for edits that overlap: the caller's defect."""
-    pieces: list[bytes] = []
-    position = 0
-    for edit in sorted(edits, key=lambda edit: edit.start):
-        if edit.start < position or edit.end > len(content):
-            raise ValueError(f"an edit at {edit.start} overlaps another or leaves the message")
-        pieces += content[position : edit.start], edit.replacement
-        position = edit.end
-    pieces.append(content[position:])
-    return b"".join(pieces)

@@ -6,6 +6,8 @@ raises, and the caller blocks: no message passes half judged.
 """
 
 import re
+from dataclasses import dataclass
+from typing import Final
 
 from rtcguard.errors import ParseError
 from rtcguard.ice import address as addresses
@@ -14,8 +16,13 @@ from rtcguard.policy.decide import Decision, Subject, decide
 from rtcguard.policy.model import Config
 from rtcguard.policy.record import Record
 from rtcguard.signaling import edits, sdp
+from rtcguard.signaling.edits import Edits
 from rtcguard.signaling.message import Message, Rewrite
 from rtcguard.signaling.views import View, views
+
+# No call has as many. The bound keeps the time that one message can take, in a proxy that serves
+# others too.
+MAX_FINDINGS: Final = 5000
 
 _PREFIX = re.compile(r"\s*(?:a=)?(?:candidate:)?", re.IGNORECASE)
 _DONE = {
@@ -37,7 +44,7 @@ def rewrite(message: Message, config: Config) -> Rewrite:
         return Rewrite(message.content, records)
     if walk.blocked:
         return Rewrite(b"", records, walk.blocked)
-    return Rewrite(edits.apply(message.content, walk.edits.values()), records)
+    return Rewrite(walk.edits.apply(message.content), records)
 
 
 class _Walk:
@@ -46,46 +53,57 @@ class _Walk:
     def __init__(self, message: Message, config: Config) -> None:
         self.message = message
         self.config = config
-        self.edits: dict[int, edits.Edit] = {}  # by start: two views of one place agree
+        self.edits = Edits()
         # By what they tell, so that a candidate repeated in each section is one event.
         self.records: dict[tuple[object, ...], Record] = {}
         self.blocked = ""
+        self._findings = 0
 
     def look(self, view: View) -> None:
-        """Judges one view: a single candidate, or SDP with its candidates and addresses."""
+        """Judges one view: a single candidate, or text with candidate lines and address lines."""
+        if self._findings > MAX_FINDINGS:
+            return
         single = sdp.single_candidate(view.text)
         if single is not None:
             self._candidate(view, single)
-        elif sdp.is_sdp(view.text):
+        else:
             self._description(view)
 
     def _description(self, view: View) -> None:
         kept: set[str] = set()  # relay addresses that may show in c= (RFC 8839 section 5.1.1.2)
         gone: set[str] = set()
+        is_description = False
         for found in sdp.candidates(view.text):
+            if self._findings > MAX_FINDINGS:
+                return
             judged = self._candidate(view, found)
             if judged is not None:
-                address, action = judged
-                if action == "strip":
-                    gone.add(address)
-                else:
-                    kept.add(addresses.canonical(address))
+                is_description = True
+                kept |= judged.kept
+                gone |= judged.gone
         if self.message.direction == "inbound":
             return  # the far side's default address says nothing of the client
         for at in sdp.addresses(view.text):
+            if self._findings > MAX_FINDINGS:
+                return
+            is_description = True
             text = view.text[at.start : at.end].decode("latin-1")
             if not _is_harmless(text) and addresses.canonical(text) not in kept:
-                gone.add(text)
+                gone.add(addresses.canonical(text))
                 self._scrub(view, at.start, at.end, text, at.line)
-        if not _is_harmless(self.message.client):
-            gone.add(self.message.client)
-        for address in gone - kept - {""}:
-            # A vendor's own line may repeat an address that has just been taken out.
-            for start, end in sdp.occurrences(view.text, address.encode("latin-1", "replace")):
-                self._scrub(view, start, end, address, "a line")
+        if is_description:
+            gone.add(addresses.canonical(self.message.client))
+            self._repeated(view, {one for one in gone - kept if not _is_harmless(one)})
 
-    def _candidate(self, view: View, at: sdp.CandidateAt) -> tuple[str, str] | None:
-        """Decides one candidate and edits it; its address and the action, None where it is none."""
+    def _repeated(self, view: View, gone: set[str]) -> None:
+        """Takes out what a vendor's own lines repeat of the addresses that are gone."""
+        text = view.text.decode("latin-1")
+        for start, end in addresses.spans(text) if gone else ():
+            if addresses.canonical(text[start:end]) in gone:
+                self._scrub(view, start, end, text[start:end], "another line")
+
+    def _candidate(self, view: View, at: sdp.CandidateAt) -> "_Judged | None":
+        """Decides one candidate and edits it; None where it is none, or inert already."""
         text = view.text[at.start : at.end].decode("latin-1")
         try:
             parsed = candidates.parse(text)
@@ -96,31 +114,37 @@ class _Walk:
         kind = parsed.type if parsed.type in candidates.TYPES else "unknown"
         decision = self._decide(kind, parsed.address)
         ufrag = at.ufrag or next((v for n, v in parsed.extensions if n == "ufrag"), "")
+        related = {addresses.canonical(text[start:end]) for start, end in parsed.others}
+        if decision.action == "scrub" and not self._scrub_related(view, at, parsed):
+            # The related address is written with escapes that nothing else can be written with.
+            decision = Decision("strip", decision.rule, "its related address cannot be taken out")
         if decision.action == "strip":
             self._strip(view, at, kind, text)
-        elif decision.action == "scrub" and not self._scrub_related(view, at, parsed):
-            # The related address is written with escapes and cannot be overwritten in place.
-            self._strip(view, at, kind, text)
-            decision = Decision("strip", decision.rule, "its related address cannot be taken out")
         self._record("candidate", decision, parsed.address, parsed.port, kind, ufrag)
-        return parsed.address, decision.action
+        own = {addresses.canonical(parsed.address)}
+        if decision.action == "strip":
+            return _Judged(set(), own | related)
+        return _Judged(own, related if decision.action == "scrub" else set())
 
     def _unreadable(
         self, view: View, at: sdp.CandidateAt, text: str, error: str
-    ) -> tuple[str, str] | None:
+    ) -> "_Judged | None":
         """A candidate that no strict parser reads counts as not relay: some browser may read it."""
         if not text.lstrip().lower().startswith("a=") and not candidates.has_type(text):
             return None  # prose that begins with the word
         address = candidates.loose_address(text)
         decision = self._decide("unknown", address)
-        if decision.action in ("strip", "scrub"):
-            decision = Decision("strip", decision.rule, f"not a readable candidate: {error}")
+        stays = decision.action in ("keep", "observe")
+        if not stays:
+            decision = Decision(decision.action, decision.rule, f"not readable: {error}")
             self._strip(view, at, "unreadable", text)
         self._record("candidate", decision, address, 0, "unknown", at.ufrag)
-        return address, decision.action
+        own = {addresses.canonical(address)}
+        return _Judged(own, set()) if stays else _Judged(set(), own)
 
     def _decide(self, kind: str, address: str) -> Decision:
         message = self.message
+        self._count()
         subject = Subject(
             site=message.site,
             client=message.client,
@@ -134,50 +158,53 @@ class _Walk:
             self.blocked = self.blocked or decision.reason
         return decision
 
+    def _count(self) -> None:
+        self._findings += 1
+        if self._findings > MAX_FINDINGS:
+            self.blocked = self.blocked or f"more than {MAX_FINDINGS} candidates and addresses"
+
     def _strip(self, view: View, at: sdp.CandidateAt, kind: str, text: str) -> None:
         start, end = view.raw(at.start, at.end)
         if at.line:
-            self._edit(start, edits.tombstone(kind, end - start))
+            self.edits.add(start, edits.tombstone(kind, end - start))
             return
         prefix = _PREFIX.match(text)
         made = edits.inert(prefix.group() if prefix else "", end - start)
         # Too short for an inert candidate: zeros are no candidate to any parser.
-        self._edit(start, b"0" * (end - start) if made is None else made)
+        self.edits.add(start, b"0" * (end - start) if made is None else made)
 
     def _scrub_related(self, view: View, at: sdp.CandidateAt, parsed: candidates.Candidate) -> bool:
         """Overwrites raddr, rport and every other address beside the candidate's own."""
         if not parsed.others:
             return True
-        made: list[edits.Edit] = []
+        made: list[tuple[int, bytes] | None] = []
         for start, end in parsed.others:
-            raw_start, raw_end = view.raw(at.start + start, at.start + end)
-            like = addresses.unroutable_like(parsed.text[start:end], raw_end - raw_start)
-            if like is None:
-                return False
-            made.append(edits.Edit(raw_start, like.encode()))
+            like = addresses.unroutable_like(parsed.text[start:end])
+            made.append(view.write(at.start + start, like.encode()))
         if parsed.related_port_span is not None:
             start, end = parsed.related_port_span
-            raw_start, raw_end = view.raw(at.start + start, at.start + end)
-            made.append(edits.Edit(raw_start, edits.port_like(raw_end - raw_start)))
-        for edit in made:
-            self._edit(edit.start, edit.replacement)
+            made.append(view.write(at.start + start, edits.port_like(end - start)))
+        written = [edit for edit in made if edit is not None]
+        if len(written) != len(made):
+            return False
+        for edit in written:
+            self.edits.add(*edit)
         return True
 
     def _scrub(self, view: View, start: int, end: int, text: str, line: str) -> None:
         """Overwrites an address that stands outside candidates."""
-        raw_start, raw_end = view.raw(start, end)
-        if any(edit.start <= raw_start < edit.end for edit in self.edits.values()):
+        if self.edits.covers(view.raw(start, end)[0]):
             return  # within a line that is gone already
-        like = addresses.unroutable_like(text, raw_end - raw_start)
-        if like is None:
-            self.blocked = self.blocked or f"the address in {line} cannot be taken out in place"
-            return
-        self._edit(raw_start, like.encode())
+        self._count()
+        written = view.write(start, addresses.unroutable_like(text).encode())
         decision = Decision("scrub", "default:outbound", f"an address of the client in {line}")
+        if written is None:
+            reason = f"the address in {line} cannot be taken out in place"
+            decision = Decision("block", "default:outbound", reason)
+            self.blocked = self.blocked or reason
+        else:
+            self.edits.add(*written)
         self._record("description", decision, text, 0, "", "")
-
-    def _edit(self, start: int, replacement: bytes) -> None:
-        self.edits[start] = edits.Edit(start, replacement)
 
     def _record(
         self, what: str, decision: Decision, address: str, port: int, kind: str, ufrag: str
@@ -202,6 +229,14 @@ class _Walk:
             reason=reason,
         )
         self.records.setdefault((what, action, address, port, kind, reason), record)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """The addresses (canonical) that one candidate may go on with, and those taken from it."""
+
+    kept: set[str]
+    gone: set[str]
 
 
 def _is_harmless(address: str) -> bool:

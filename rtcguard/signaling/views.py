@@ -1,7 +1,8 @@
 """Views: windows of clear text on a message's bytes, each with the way back to those bytes.
 
 A view's `text` is what a person would read; `raw(start, end)` says which bytes of the message hold
-a piece of it. Views nest: a JSON string in a JSON string is a view on a view.
+a piece of it, and `write(start, text)` what to write there for another text of equal length. Views
+nest: a JSON string in a JSON string is a view on a view.
 
 Strategy: nothing is parsed from the front. A search over the raw bytes finds *points of interest*
 (what candidates and SDP cannot do without, or an escape that may hide it), and only the string
@@ -14,9 +15,11 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final, Protocol
 
-# What no candidate and no description is without, or the escape of a printable ASCII character.
+# What no candidate and no description is without, or the escape of an ASCII letter or digit. (Many
+# encoders escape `<`, `>`, `&` and quotes for HTML's sake: those hide nothing.)
 _POINT: Final = re.compile(
-    rb"candidate|\btyp\b|ice-ufrag|v=0|IN IP[46]|\\u00[2-7]", re.IGNORECASE | re.ASCII
+    rb"candidate|\btyp\b|ice-ufrag|IN IP[46]|\\u00(?:3[0-9]|[46][1-9a-f]|[57][0-9a])",
+    re.IGNORECASE | re.ASCII,
 )
 _ESCAPE: Final = re.compile(rb"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
 # A JSON string from any of its characters up to its closing quote; possessive: no backtracking.
@@ -34,6 +37,10 @@ class View(Protocol):
     def raw(self, start: int, end: int) -> tuple[int, int]:
         """The span of the message's bytes that holds `text[start:end]`."""
 
+    def write(self, start: int, text: bytes) -> tuple[int, bytes] | None:
+        """Where in the message, and what, is to be written so that `text` (ASCII) stands at `start`
+        and nothing changes its length; None where the encoding has no way to."""
+
 
 class Whole:
     """The message as it is."""
@@ -44,6 +51,9 @@ class Whole:
     def raw(self, start: int, end: int) -> tuple[int, int]:
         return start, end
 
+    def write(self, start: int, text: bytes) -> tuple[int, bytes] | None:
+        return start, text
+
 
 class JsonString:
     """The characters of a JSON string (RFC 8259 section 7), between its quotes, without escapes.
@@ -53,29 +63,37 @@ class JsonString:
 
     def __init__(self, parent: View, start: int, end: int) -> None:
         self._parent, self._start = parent, start
-        source = parent.text[start:end]
-        pieces: list[bytes] = []
-        # After each escape: where the text and the source go on, side by side.
-        self._clear_marks, self._source_marks = [0], [0]
-        position = clear = 0
-        for escape in _ESCAPE.finditer(source) if b"\\" in source else ():
-            plain, meant = source[position : escape.start()], _meant(escape.group())
-            pieces += plain, meant
-            position = escape.end()
-            clear += len(plain)
-            # The character itself maps to the start of its escape, what follows to its end.
-            self._clear_marks += clear, clear + len(meant)
-            self._source_marks += escape.start(), position
-            clear += len(meant)
-        pieces.append(source[position:])
-        self.text = b"".join(pieces)
+        self._source = parent.text[start:end]
+        self.text = _unescaped(self._source)
+        # Made when they are first asked for: most strings hold nothing to edit.
+        self._marks: tuple[list[int], list[int]] | None = None
 
     def raw(self, start: int, end: int) -> tuple[int, int]:
-        return self._parent.raw(self._source(start), self._source(end))
+        return self._parent.raw(self._start + self._at(start), self._start + self._at(end))
 
-    def _source(self, offset: int) -> int:
-        index = bisect_right(self._clear_marks, offset) - 1
-        return self._start + self._source_marks[index] + offset - self._clear_marks[index]
+    def write(self, start: int, text: bytes) -> tuple[int, bytes] | None:
+        written: list[bytes] = []
+        for offset, character in enumerate(text, start):
+            source = self._source[self._at(offset) : self._at(offset + 1)]
+            if _unescaped(source) == bytes((character,)):
+                written.append(source)
+            elif len(source) == 1:
+                written.append(bytes((character,)))
+            elif len(source) == 6:
+                written.append(b"\\u%04x" % character)
+            else:  # `\/` and the like stand for themselves alone
+                return None
+        return self._parent.write(self._start + self._at(start), b"".join(written))
+
+    def _at(self, offset: int) -> int:
+        """Where in the source the character at `offset` of the text begins."""
+        if b"\\" not in self._source:
+            return offset
+        if self._marks is None:
+            self._marks = _marks(self._source)
+        clear, source = self._marks
+        index = bisect_right(clear, offset) - 1
+        return source[index] + offset - clear[index]
 
 
 def views(content: bytes) -> Iterator[View]:
@@ -91,13 +109,15 @@ def _nested(view: View, depth: int) -> Iterator[View]:
         return
     while (point := _POINT.search(text, position)) is not None:
         start, end = _string_around(text, position, point.start())
-        if end - start >= _SHORTEST and (start, end) != (0, len(text)):
+        whole = start == 0 and end == len(text) and b"\\" not in text
+        if end - start >= _SHORTEST and not whole:
             yield from _nested(JsonString(view, start, end), depth + 1)
         position = max(end, point.end())
 
 
 def _string_around(text: bytes, floor: int, point: int) -> tuple[int, int]:
-    """The span between the quotes around `point`; empty where it stands in no string.
+    """The span between the quotes around `point`; empty, at the end of what was looked at, where
+    it stands in no string.
 
     A JSON string holds no line end, so both quotes are on the point's line. A missing quote is the
     end of that line: a message may be one piece of a longer text.
@@ -110,7 +130,7 @@ def _string_around(text: bytes, floor: int, point: int) -> tuple[int, int]:
     rest = _STRING_REST.match(text, start)
     end = rest.end() if rest else start
     if quote < 0 and b"\\" not in text[start:end]:
-        return point, point
+        return end, end
     return start, end
 
 
@@ -121,7 +141,34 @@ def _backslashes(text: bytes, floor: int, end: int) -> int:
     return end - start
 
 
+def _unescaped(source: bytes) -> bytes:
+    if b"\\" not in source:
+        return source
+    if b"\\u" in source or b"\\\\" in source or source.endswith(b"\\"):
+        return _ESCAPE.sub(lambda escape: _meant(escape.group()), source)
+    # The common case, and much faster: no escape can be the beginning or the end of another.
+    for letter, meant in _SHORT.items():
+        source = source.replace(b"\\" + letter, meant)
+    return source.replace(b"\\", b"")
+
+
+def _marks(source: bytes) -> tuple[list[int], list[int]]:
+    """After each escape: where the text and the source go on, side by side."""
+    clear_marks, source_marks = [0], [0]
+    position = clear = 0
+    for escape in _ESCAPE.finditer(source):
+        start, end = escape.span()
+        clear += start - position
+        position = end
+        length = len(_meant(escape.group()))
+        # The character itself maps to the start of its escape, what follows to its end.
+        clear_marks += clear, clear + length
+        source_marks += start, end
+        clear += length
+    return clear_marks, source_marks
+
+
 def _meant(escape: bytes) -> bytes:
-    if escape[1:2] == b"u" and len(escape) == 6:
+    if len(escape) == 6:
         return chr(int(escape[2:], 16)).encode("utf-8", "surrogatepass")
     return _SHORT.get(escape[1:], escape[1:])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rtcguard.proxy.bodies import LIMIT, Head, Plan, request_plan, response_plan
+from rtcguard.proxy.bodies import LIMIT, SMALL, Head, Plan, request_plan, response_plan
 
 
 @pytest.mark.parametrize(
@@ -29,15 +29,15 @@ def test_requests(kind: str, length: int | None, plan: Plan) -> None:
     [
         ("application/json", 10, "empty", Plan.JUDGE),
         ("application/vnd.api+json", 10, "", Plan.JUDGE),
-        ("application/json", 10, "document", Plan.PASS),
-        ("application/json", 10, "script", Plan.PASS),
-        ("application/octet-stream", 10, "empty", Plan.PASS),
+        ("application/json", SMALL + 1, "document", Plan.PASS),
+        ("application/json", 10, "script", Plan.SMALL),
+        ("application/octet-stream", None, "empty", Plan.PASS),
         ("application/json", LIMIT + 1, "empty", Plan.PASS),
         ("application/json", None, "empty", Plan.GATE),
         ("text/event-stream", None, "empty", Plan.LINES),
         ("text/event-stream", 10, "empty", Plan.LINES),
         ("application/sdp", LIMIT + 1, "", Plan.BLOCK),
-        ("image/png", 10, "image", Plan.PASS),
+        ("image/png", SMALL, "image", Plan.SMALL),
     ],
 )
 def test_responses(kind: str, length: int | None, destination: str, plan: Plan) -> None:

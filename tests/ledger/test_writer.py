@@ -1,0 +1,190 @@
+"""The writer: everything recorded is written, or told as lost."""
+
+import logging
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from rtcguard.errors import StartError
+from rtcguard.ledger import writer as module
+from rtcguard.ledger.event import Event, timestamp
+from rtcguard.ledger.store import Store
+from rtcguard.ledger.writer import Writer
+from rtcguard.policy.record import Record
+
+DAY = 86400
+
+
+def record(**of: object) -> Record:
+    values = {"ring": "signaling", "kind": "candidate", "action": "stripped", **of}
+    return Record(**values)  # type: ignore[arg-type]
+
+
+def addresses(path: Path) -> set[str]:
+    store = Store(path)
+    found = {row[0] for row in store.grouped("address", "")}
+    store.close()
+    return found
+
+
+def told(path: Path) -> tuple[int, int]:
+    """How many events were written, and how many are told as lost."""
+    database = sqlite3.connect(path)
+    rows = database.execute("SELECT kind, reason FROM events").fetchall()
+    database.close()
+    lost = [re.fullmatch(r"(\d+) events could not be written to the ledger", reason)
+            for kind, reason in rows if kind == "rtcguard"]  # fmt: skip
+    assert all(lost)
+    return len(rows) - len(lost), sum(int(found[1]) for found in lost if found)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.sqlite"
+
+
+def test_everything_is_written(path: Path) -> None:
+    writer = Writer(path, DAY, node="n1")
+    before = timestamp(time.time())
+
+    def records(thread: int) -> None:
+        for i in range(50):
+            writer.record([record(address=f"10.{thread}.{i}.{j}") for j in range(40)])
+
+    threads = [threading.Thread(target=records, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    writer.close()
+    database = sqlite3.connect(path)
+    ids, addresses, first, last = database.execute(
+        "SELECT COUNT(DISTINCT id), COUNT(DISTINCT address), MIN(time), MAX(time) FROM events"
+    ).fetchone()
+    nodes = database.execute("SELECT DISTINCT node FROM events").fetchall()
+    database.close()
+    assert (ids, addresses, nodes) == (8000, 8000, [("n1",)])
+    assert before <= first <= last <= timestamp(time.time())
+
+
+def test_nothing_to_write(path: Path) -> None:
+    Writer(path, DAY).close()
+    assert told(path) == (0, 0)
+
+
+def test_a_full_queue_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "QUEUE_SIZE", 100)
+    writer = Writer(path, DAY)
+    for _ in range(20):
+        writer.record(record() for _ in range(1000))
+    writer.close()
+    written, lost = told(path)
+    assert lost > 0
+    assert written + lost == 20_000
+
+
+class Failures(logging.Handler):
+    """Says when the writer has logged one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.happened = threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.happened.set()
+
+
+def test_a_batch_that_cannot_be_written_is_told(path: Path) -> None:
+    writer = Writer(path, DAY)
+    database = sqlite3.connect(path)
+    database.execute("ALTER TABLE events RENAME TO away")
+    failures = Failures()
+    logging.getLogger(module.__name__).addHandler(failures)
+    try:
+        writer.record([record()] * 7)
+        assert failures.happened.wait(10)
+    finally:
+        logging.getLogger(module.__name__).removeHandler(failures)
+    database.execute("ALTER TABLE away RENAME TO events")
+    database.close()
+    writer.record([record()])
+    writer.close()
+    assert told(path) == (1, 7)
+
+
+@pytest.mark.parametrize(
+    "bad", [{"site": "\ud800"}, {"port": 2**70}], ids=["lone surrogate", "huge number"]
+)
+def test_one_bad_record_does_not_end_the_ledger(path: Path, bad: dict[str, object]) -> None:
+    """Names and numbers come from pages: whatever they are, the next events are written."""
+    writer = Writer(path, DAY)
+    writer.record([record(address="first", **bad)])
+    while writer._queue.qsize():  # the bad one is in a batch of its own
+        time.sleep(0.001)
+    writer.record([record(address="next")])
+    writer.close()
+    assert "next" in addresses(path)
+
+
+def test_retention(path: Path) -> None:
+    store = Store(path)
+    now = time.time()
+    store.add([Event(timestamp(now - 90), "old", "n", record(address="old"))])
+    store.add([Event(timestamp(now - 30), "young", "n", record(address="young"))])
+    store.close()
+    writer = Writer(path, keep=60)
+    writer.record([record(address="new")])
+    writer.close()
+    assert addresses(path) == {"young", "new"}
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from rtcguard.ledger.writer import Writer
+from rtcguard.policy.record import Record
+writer = Writer(Path(sys.argv[1]), 86400)
+number = 0
+while True:
+    writer.record([Record("signaling", "candidate", "stripped", address=str(number))])
+    number += 1
+    time.sleep(0.0005)
+"""
+
+
+def test_what_is_committed_survives_a_kill(path: Path) -> None:
+    Store(path).close()
+    reader = sqlite3.connect(path)
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(path)])
+    try:
+        committed = 0
+        end = time.monotonic() + 20
+        while committed < 100 and time.monotonic() < end:
+            (committed,) = reader.execute("SELECT COUNT(*) FROM events").fetchone()
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    reader.close()
+    assert committed >= 100
+    database = sqlite3.connect(path)
+    (check,) = database.execute("PRAGMA integrity_check").fetchone()
+    numbers = {int(row[0]) for row in database.execute("SELECT address FROM events")}
+    database.close()
+    assert check == "ok"
+    assert len(numbers) >= committed
+    assert numbers == set(range(len(numbers)))  # whole batches, in their order
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(StartError, match="set RTCGUARD_STATE_DIR to a folder that can be written"):
+        Writer(file / "ledger.sqlite", DAY)
+    assert not [thread for thread in threading.enumerate() if thread.name == "ledger"]

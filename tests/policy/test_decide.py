@@ -1,0 +1,224 @@
+"""Deciding: the first rule that matches, and the defaults behind the rules."""
+
+from ipaddress import ip_network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rtcguard.policy.decide import Decision, Subject, decide, decide_page, matches, site_matches
+from rtcguard.policy.model import RULE_ACTIONS, Config, Match, Rule
+
+
+def subject(**of: object) -> Subject:
+    values = {
+        "site": "a.example.org",
+        "client": "10.1.2.3",
+        "direction": "outbound",
+        "candidate": "host",
+        "address": "10.1.2.3",
+    }
+    return Subject(**{**values, **of})  # type: ignore[arg-type]
+
+
+def rules(*made: tuple[str, Match]) -> Config:
+    return Config(rules=tuple(
+        Rule(f"rule {index}", match, action)  # type: ignore[arg-type]
+        for index, (action, match) in enumerate(made)
+    ))  # fmt: skip
+
+
+# Defaults
+
+
+@pytest.mark.parametrize("candidate", ["host", "srflx", "prflx", "unknown"])
+@pytest.mark.parametrize("address", ["10.1.2.3", "203.0.113.7", "2001:db8::1", "a.local", ""])
+def test_outbound_is_stripped(candidate: str, address: str) -> None:
+    made = decide(Config(), subject(candidate=candidate, address=address))
+    reason = f"a {candidate} candidate tells an address of the client"
+    assert made == Decision("strip", "default:outbound", reason)
+
+
+@pytest.mark.parametrize(
+    ("address", "client", "action", "rule"),
+    [
+        ("198.51.100.7", "10.1.2.3", "scrub", "default:relay"),
+        ("10.7.7.7", "10.1.2.3", "scrub", "default:relay"),  # an office's own TURN server
+        ("turn.example.org", "10.1.2.3", "scrub", "default:relay"),
+        ("10.1.2.3", "10.1.2.3", "strip", "default:outbound"),
+        ("::ffff:10.1.2.3", "10.1.2.3", "strip", "default:outbound"),
+        ("2001:DB8:0::1", "2001:db8::1", "strip", "default:outbound"),
+        ("a.local", "10.1.2.3", "strip", "default:outbound"),
+        ("127.0.0.1", "10.1.2.3", "strip", "default:outbound"),
+        ("169.254.1.1", "10.1.2.3", "strip", "default:outbound"),
+        ("fe80::1%eth0", "10.1.2.3", "strip", "default:outbound"),
+    ],
+)
+def test_relay(address: str, client: str, action: str, rule: str) -> None:
+    made = decide(Config(), subject(candidate="relay", address=address, client=client))
+    assert (made.action, made.rule) == (action, rule)
+
+
+@pytest.mark.parametrize(
+    ("inbound", "confirmed", "action"),
+    [
+        ("auto", False, "strip"),
+        ("auto", True, "keep"),
+        ("keep", False, "keep"),
+        ("keep", True, "keep"),
+        ("strip", False, "strip"),
+        ("strip", True, "strip"),
+    ],
+)
+@pytest.mark.parametrize("candidate", ["host", "srflx", "prflx", "relay", "unknown"])
+def test_inbound(inbound: str, confirmed: bool, action: str, candidate: str) -> None:
+    made = decide(
+        Config(inbound=inbound),  # type: ignore[arg-type]
+        subject(direction="inbound", candidate=candidate, confirmed=confirmed),
+    )
+    assert (made.action, made.rule) == (action, f"inbound:{inbound}")
+
+
+def test_inbound_says_what_to_do() -> None:
+    reason = decide(Config(), subject(direction="inbound")).reason
+    assert "let the page load through rtcguard" in reason and "`inbound: keep`" in reason
+
+
+# Rules
+
+
+def test_the_first_match_wins() -> None:
+    config = rules(
+        ("observe", Match(site=("b.example.org",))),
+        ("keep", Match(candidate=("host",))),
+        ("block", Match()),
+    )
+    assert decide(config, subject()) == Decision("keep", "rule 1", "rule 'rule 1' says keep")
+    assert decide(config, subject(site="b.example.org")).rule == "rule 0"
+    assert decide(config, subject(candidate="relay")).rule == "rule 2"
+
+
+@pytest.mark.parametrize("action", RULE_ACTIONS)
+@pytest.mark.parametrize("direction", ["outbound", "inbound"])
+def test_each_action(action: str, direction: str) -> None:
+    made = decide(rules((action, Match())), subject(direction=direction))
+    assert made == Decision(action, "rule 0", f"rule 'rule 0' says {action}")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("match", "expected"),
+    [
+        (Match(), True),
+        (Match(site=("a.example.org",)), True),
+        (Match(site=("b.example.org", "*.example.org")), True),
+        (Match(site=("example.org",)), False),
+        (Match(direction=("outbound",)), True),
+        (Match(direction=("inbound",)), False),
+        (Match(candidate=("srflx", "host")), True),
+        (Match(candidate=("relay",)), False),
+        (Match(client=(ip_network("10.0.0.0/8"),)), True),
+        (Match(client=(ip_network("10.9.0.0/16"),)), False),
+        (Match(client=(ip_network("fd00::/8"), ip_network("10.1.2.3/32"))), True),
+        (Match(address=(ip_network("10.1.2.3/32"),)), True),
+        (Match(address=(ip_network("10.1.2.4/32"),)), False),
+        (Match(address=(ip_network("::/0"),)), False),
+        # The lists together are "all of".
+        (Match(site=("a.example.org",), candidate=("relay",)), False),
+        (Match(site=("a.example.org",), candidate=("host",), direction=("outbound",)), True),
+    ],
+)
+def test_matches(match: Match, expected: bool) -> None:
+    assert matches(match, subject()) == expected
+
+
+@pytest.mark.parametrize(
+    ("client", "network", "expected"),
+    [
+        ("10.0.0.0", "10.0.0.0/8", True),
+        ("10.255.255.255", "10.0.0.0/8", True),
+        ("9.255.255.255", "10.0.0.0/8", False),
+        ("11.0.0.0", "10.0.0.0/8", False),
+        ("::ffff:10.0.0.1", "10.0.0.0/8", True),  # an IPv4 client on a dual-stack socket
+        ("fd00::1", "fd00::/8", True),
+        ("fd00::1%eth0", "fd00::/8", True),
+        ("fe00::1", "fd00::/8", False),
+        ("0.0.0.1", "::/0", False),
+        ("::1", "0.0.0.0/0", False),
+        ("", "0.0.0.0/0", False),
+        ("a.local", "0.0.0.0/0", False),
+    ],
+)
+def test_networks(client: str, network: str, expected: bool) -> None:
+    assert matches(Match(client=(ip_network(network),)), subject(client=client)) == expected
+    assert matches(Match(address=(ip_network(network),)), subject(address=client)) == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "site", "expected"),
+    [
+        ("meet.example.org", "meet.example.org", True),
+        ("meet.example.org", "a.meet.example.org", False),
+        ("meet.example.org", "xmeet.example.org", False),
+        ("*.example.org", "a.example.org", True),
+        ("*.example.org", "a.b.example.org", True),
+        ("*.example.org", "example.org", False),
+        ("*.example.org", ".example.org", False),
+        ("*.example.org", "badexample.org", False),
+        ("*.example.org", "a.example.org.evil.net", False),
+        ("*.example.org", "", False),
+        ("", "", True),
+        # Host names do not differ by case (RFC 4343), and a rule may be written as people write.
+        ("Meet.Example.org", "meet.example.org", True),
+        ("*.Example.ORG", "a.example.org", True),
+    ],
+)
+def test_sites(pattern: str, site: str, expected: bool) -> None:
+    assert site_matches(pattern, site) == expected
+
+
+labels = st.text("abcxyz0189-", min_size=1, max_size=5)
+names = st.lists(labels, min_size=1, max_size=4).map(".".join)
+
+
+@given(names, names, labels)
+def test_wildcards_end_at_label_borders(parent: str, site: str, glued: str) -> None:
+    below = site.split(".")[-len(parent.split(".")) :] == parent.split(".") and site != parent
+    assert site_matches(f"*.{parent}", site) == below
+    assert site_matches(f"*.{parent}", f"{site}.{parent}")
+    assert not site_matches(f"*.{parent}", glued + parent)
+
+
+# Pages
+
+
+def test_page_default() -> None:
+    made = decide_page(Config(), "a.example.org", "10.1.2.3")
+    assert (made.action, made.rule) == ("scrub", "default:page")
+
+
+@pytest.mark.parametrize(
+    ("made", "rule"),
+    [
+        ([("block", Match())], "rule 0"),
+        ([("block", Match(site=("a.example.org",)))], "rule 0"),
+        ([("block", Match(client=(ip_network("10.0.0.0/8"),)))], "rule 0"),
+        ([("block", Match(direction=("outbound",)))], "rule 0"),
+        ([("strip", Match(site=("b.example.org",))), ("block", Match())], "rule 1"),
+        ([("block", Match(site=("b.example.org",)))], "default:page"),
+        ([("block", Match(client=(ip_network("10.9.0.0/16"),)))], "default:page"),
+        ([("strip", Match())], "default:page"),
+        # For ring 2, which sees candidates and addresses.
+        ([("block", Match(candidate=("host",)))], "default:page"),
+        ([("block", Match(address=(ip_network("10.0.0.0/8"),)))], "default:page"),
+        ([("block", Match(candidate=("host",))), ("block", Match())], "rule 1"),
+        # The first match wins here too: an exception stands above the rule that it is from.
+        ([("keep", Match(site=("*.example.org",))), ("block", Match())], "default:page"),
+        ([("keep", Match(site=("b.example.org",))), ("block", Match())], "rule 1"),
+        # What passes in part must not be blocked as a whole.
+        ([("keep", Match(candidate=("relay",))), ("block", Match())], "default:page"),
+    ],
+)
+def test_page_rules(made: list[tuple[str, Match]], rule: str) -> None:
+    decision = decide_page(rules(*made), "a.example.org", "10.1.2.3")
+    assert decision.rule == rule
+    assert decision.action == ("scrub" if rule == "default:page" else "block")
