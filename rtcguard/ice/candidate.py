@@ -120,7 +120,7 @@ def _number(word: str) -> int:
 
 def _others(text: str, start: int) -> tuple[Span, ...]:
     """The spans of what could name somebody in the part of `text` from `start` on."""
-    found = ((start + a, start + b) for a, b in addresses.spans(text[start:]))
+    found = sorted((start + a, start + b) for a, b in addresses.spans(text[start:]))
     return tuple((a, b) for a, b in found if not addresses.is_unroutable(text[a:b]))
 
 

@@ -133,6 +133,8 @@ class _Walk:
         if not text.lstrip().lower().startswith("a=") and not candidates.has_type(text):
             return None  # prose that begins with the word
         address = candidates.loose_address(text)
+        if not address and any(addresses.is_unroutable(word) for word in text.split()):
+            return None  # reaches nobody: one of ours, with what stood behind it
         decision = self._decide("unknown", address)
         stays = decision.action in ("keep", "observe")
         if not stays:
@@ -166,12 +168,12 @@ class _Walk:
     def _strip(self, view: View, at: sdp.CandidateAt, kind: str, text: str) -> None:
         start, end = view.raw(at.start, at.end)
         if at.line:
-            self.edits.add(start, edits.tombstone(kind, end - start))
+            self._edit(start, edits.tombstone(kind, end - start))
             return
         prefix = _PREFIX.match(text)
         made = edits.inert(prefix.group() if prefix else "", end - start)
         # Too short for an inert candidate: zeros are no candidate to any parser.
-        self.edits.add(start, b"0" * (end - start) if made is None else made)
+        self._edit(start, b"0" * (end - start) if made is None else made)
 
     def _scrub_related(self, view: View, at: sdp.CandidateAt, parsed: candidates.Candidate) -> bool:
         """Overwrites raddr, rport and every other address beside the candidate's own."""
@@ -188,7 +190,7 @@ class _Walk:
         if len(written) != len(made):
             return False
         for edit in written:
-            self.edits.add(*edit)
+            self._edit(*edit)
         return True
 
     def _scrub(self, view: View, start: int, end: int, text: str, line: str) -> None:
@@ -203,8 +205,14 @@ class _Walk:
             decision = Decision("block", "default:outbound", reason)
             self.blocked = self.blocked or reason
         else:
-            self.edits.add(*written)
+            self._edit(*written)
         self._record("description", decision, text, 0, "", "")
+
+    def _edit(self, start: int, text: bytes) -> None:
+        try:
+            self.edits.add(start, text)
+        except ValueError:  # two readings of the same bytes that cannot both be served
+            self.blocked = self.blocked or "candidates that overlap"
 
     def _record(
         self, what: str, decision: Decision, address: str, port: int, kind: str, ufrag: str

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 # Searched in lower-case text: a flag would make each search several times as slow.
-_CANDIDATE: Final = re.compile(rb"[ \t]*+(?:a=)?candidate:[^\r\n]*")
+_CANDIDATE: Final = re.compile(rb"candidate:[^\r\n]*")
 _SECTION: Final = re.compile(rb"m=")
 _CONNECTION: Final = re.compile(rb"in[ \t]++ip[46][ \t]++([^\s/]+)")
 _UFRAG: Final = re.compile(rb"a=ice-ufrag:([^\s]*)")
@@ -60,11 +60,14 @@ def candidates(text: bytes) -> Iterator[CandidateAt]:
         if _begins_line(text, match):
             ufrag = text[slice(*match.span(1))].decode("latin-1")
             ufrags.setdefault(bisect_right(sections, match.start()), ufrag)
+    end = 0
     for match in _CANDIDATE.finditer(lower):
-        if _begins_line(text, match):
-            section = bisect_right(sections, match.start())
+        start, _ = _line_around(text, end, match.start())
+        end = match.end()
+        if lower[start : match.start()].strip(b" \t") in (b"", b"a="):
+            section = bisect_right(sections, start)
             ufrag = ufrags.get(section, ufrags.get(0, ""))
-            yield CandidateAt(match.start(), match.end(), line=True, ufrag=ufrag)
+            yield CandidateAt(start, end, line=True, ufrag=ufrag)
 
 
 def addresses(text: bytes) -> Iterator[AddressAt]:
