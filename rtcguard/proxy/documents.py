@@ -4,8 +4,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 from mitmproxy import http
@@ -24,12 +23,14 @@ _POLICY_HEADERS: Final = ("content-security-policy", "content-security-policy-re
 _VALIDATORS: Final = ("if-none-match", "if-modified-since", "if-range", "range")
 
 
-@dataclass(frozen=True, slots=True)
 class Documents:
     """`key` signs the tokens that tell a page's own guard from everybody else's reports."""
 
-    policy: Policy
-    key: bytes
+    def __init__(self, policy: Policy, key: bytes) -> None:
+        self.policy = policy
+        self.key = key
+        # Made once a minute for each site and client: credentials hold for hours.
+        self._script = lru_cache(maxsize=1000)(self._make_script)
 
     def decide(self, site: str, client: str) -> Decision:
         """Whether pages of this site may use WebRTC at all for this client."""
@@ -49,6 +50,11 @@ class Documents:
             report_path=REPORT_PATH,
             token=mint_token(self.key, client, site),
         )
+
+    def _make_script(self, site: str, client: str, minute: int) -> tuple[str, str]:
+        """The guard's script and its hash; `minute` only makes each minute's its own."""
+        script = guard.script(self.settings(site, client))
+        return script, csp.hash_of(script)
 
     def ask_whole(self, request: http.Request) -> None:
         """Makes a request for a document ask for all of it, in an encoding that can be read."""
@@ -75,12 +81,13 @@ class Documents:
     def put_guard(self, flow: http.HTTPFlow, response: http.Response) -> None:
         """Edits the head of a document's response, and streams its body with the guard in front."""
         request, parties = flow.request, parties_of(flow)
-        script = guard.script(self.settings(parties.host, parties.client))
+        minute = int(time.time() // 60)
+        script, script_hash = self._script(parties.host, parties.client, minute)
         url = f"{request.scheme}://{request.host_header or request.host}{REPORT_PATH}"
         for header in _POLICY_HEADERS:
             values = response.headers.get_all(header)
             if values:
-                allowed = [csp.allow(value, csp.hash_of(script), url) for value in values]
+                allowed = [csp.allow(value, script_hash, url) for value in values]
                 response.headers.set_all(header, allowed)
         encoding = response.headers.pop("content-encoding", "")
         kind = response.headers.get("content-type", "")
@@ -101,6 +108,10 @@ class Documents:
 
 def _coding(item: str) -> str:
     return item.partition(";")[0].strip().lower()
+
+    def _make_script(self, site: str, client: str, minute: int) -> tuple[str, str]:
+        script = guard.script(self.settings(site, client))
+        return script, csp.hash_of(script)
 
 
 def _untyped(content_type: str) -> bool:

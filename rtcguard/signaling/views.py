@@ -18,9 +18,11 @@ from typing import Final, Protocol
 # What no candidate and no description is without, or the escape of an ASCII letter or digit. (Many
 # encoders escape `<`, `>`, `&` and quotes for HTML's sake: those hide nothing.)
 _POINT: Final = re.compile(
-    rb"candidate|\btyp\b|ice-ufrag|IN IP[46]|\\u00(?:3[0-9]|[46][1-9a-f]|[57][0-9a])",
+    rb"candidate|\btyp[ \t]|ice-ufrag|IN IP[46]|\\u00(?:3[0-9]|[46][1-9a-f]|[57][0-9a])",
     re.IGNORECASE | re.ASCII,
 )
+# One of these is in every message with a point; looked for first, since it is many times as fast.
+_WORDS: Final = (b"candidate", b"typ ", b"typ\t", b"ice-ufrag", b"in ip4", b"in ip6", b"\\u00")
 _ESCAPE: Final = re.compile(rb"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
 # A JSON string from any of its characters up to its closing quote; possessive: no backtracking.
 _STRING_REST: Final = re.compile(rb'[^"\\\r\n]*+(?:\\.[^"\\\r\n]*+)*+')
@@ -98,7 +100,8 @@ class JsonString:
 
 def views(content: bytes) -> Iterator[View]:
     """Every view on the message that holds a point of interest, the message itself first."""
-    if _POINT.search(content):
+    lower = content.lower()
+    if any(word in lower for word in _WORDS) and _POINT.search(content):
         yield from _nested(Whole(content), 0)
 
 
