@@ -12,6 +12,7 @@ from rtcguard.app.settings import read_config
 from rtcguard.cli.main import COMMANDS
 from rtcguard.policy import load
 from rtcguard.policy.model import Config, Match, RelayServer
+from tests.lab.requirements import COMMANDS as COMMANDS_OF_LAB
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -37,6 +38,11 @@ def test_every_configuration_is_valid_and_listed(file: Path) -> None:
 
 def test_personal_is_the_default_in_words() -> None:
     assert read_config(PERSONAL) == Config()
+
+
+def test_the_setup_installs_what_the_lab_needs() -> None:
+    script = (ROOT / ".ci" / "lab-packages").read_text()
+    assert not [package for package in COMMANDS_OF_LAB.values() if f":{package}" not in script]
 
 
 def keys(value: Any) -> set[str]:

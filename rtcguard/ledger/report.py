@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,9 @@ from rtcguard.ledger.store import Store
 
 if TYPE_CHECKING:
     from rich.text import Text
+
+
+_SAME = {"client": ("clients",), "site": ("sites",), "destination": ("towards",)}
 
 
 @dataclass(slots=True)
@@ -76,19 +80,28 @@ def print_table(by: str, found: list[Row]) -> None:
     from rich.table import Table
 
     table = Table(title=f"events by {by}")
-    columns = [by, "count", "last", "what was done", "clients", "sites", "towards"]
-    if by == "address":
-        columns.insert(1, "scope")
+    columns: dict[str, Callable[[Row], str]] = {
+        by: lambda row: row.key,
+        "scope": lambda row: row.scope,
+        "count": lambda row: str(row.count),
+        "last": lambda row: row.last,
+        "what was done": _done,
+        "clients": lambda row: "\n".join(row.clients),
+        "sites": lambda row: "\n".join(row.sites),
+        "towards": lambda row: "\n".join(row.destinations),
+    }
+    # What the rows are grouped by need not be told twice.
+    for name in ("scope",) * (by != "address") + _SAME.get(by, ()):
+        del columns[name]
     for name in columns:
         table.add_column(name, justify="right" if name == "count" else "left", overflow="fold")
     for row in found:
-        done = ", ".join(f"{action} {count}" for action, count in sorted(row.actions.items()))
-        cells = [row.key, str(row.count), row.last, done]
-        cells += ["\n".join(many) for many in (row.clients, row.sites, row.destinations)]
-        if by == "address":
-            cells.insert(1, row.scope)
-        table.add_row(*map(_shown, cells))
+        table.add_row(*(_shown(cell(row)) for cell in columns.values()))
     Console().print(table)
+
+
+def _done(row: Row) -> str:
+    return ", ".join(f"{action} {count}" for action, count in sorted(row.actions.items()))
 
 
 def _shown(cell: str) -> "Text":
