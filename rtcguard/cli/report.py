@@ -1,5 +1,6 @@
 """`rtcguard report`: the ledger's answers."""
 
+import contextlib
 import sys
 import time
 from pathlib import Path
@@ -41,7 +42,8 @@ def command(config: Path | None, since: int, by: str, form: str) -> None:
     if not path.is_file():
         raise StartError(f"{path}: there is no ledger yet; `rtcguard run` makes it")
     begin = timestamp(time.time() - since)
-    found = report.rows(Store(path), by, begin)
+    with contextlib.closing(Store(path)) as store:
+        found = report.rows(store, by, begin)
     if form == "json":
         click.echo(report.to_json(by, begin, found))
     elif form == "csv":

@@ -43,12 +43,13 @@ class Store:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
-            self._use_wal()
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._prepare()
-        except StartError:
-            self._db.close()
-            raise
+            try:
+                self._use_wal()
+                self._db.execute("PRAGMA synchronous = NORMAL")
+                self._prepare()
+            except BaseException:
+                self._db.close()
+                raise
         except (OSError, sqlite3.Error) as error:
             raise StartError(
                 f"{path}: the ledger cannot be opened ({error}); "
