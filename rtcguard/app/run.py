@@ -5,14 +5,11 @@ from collections.abc import Callable, Iterator
 from rtcguard.app import processes
 from rtcguard.app.processes import Settings
 from rtcguard.app.supervisor import Supervisor
-from rtcguard.ledger.store import Store
+from rtcguard.ice.address import host_port
 
 
 def run(settings: Settings, say: Callable[[str], None]) -> None:
     """Runs until SIGINT or SIGTERM. Raises RtcguardError where it cannot begin or go on."""
-    Store(
-        settings.state.ledger
-    ).close()  # a ledger that cannot be kept is said before anything runs
     supervisor = Supervisor(settings)
     try:
         if settings.policy.config.stun.listen:
@@ -31,9 +28,9 @@ def run(settings: Settings, say: Callable[[str], None]) -> None:
 def describe(settings: Settings) -> Iterator[str]:
     """What runs where, for the person who started it."""
     config, state = settings.policy.config, settings.state
-    yield f"proxy   {_shown(settings.listen)} (HTTP and HTTPS)"
+    yield f"proxy   {host_port(*settings.listen)} (HTTP and HTTPS)"
     for address in config.stun.listen:
-        yield f"STUN    {_shown(address)} (udp), answers: {config.stun.answer}"
+        yield f"STUN    {host_port(*address)} (udp), answers: {config.stun.answer}"
     yield f"CA      {state.ca_certificate}"
     yield f"ledger  {state.ledger}"
     for server in settings.policy.servers:
@@ -42,8 +39,3 @@ def describe(settings: Settings) -> Iterator[str]:
         yield "relay   none: calls will not connect until relay.servers names a TURN server"
     if config.mode == "monitor":
         yield "mode    monitor: everything is recorded, nothing is changed or stopped"
-
-
-def _shown(address: tuple[str, int]) -> str:
-    host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -13,8 +13,6 @@ from rtcguard.ice.server import IceServer
 from rtcguard.policy.load import load
 from rtcguard.policy.model import Config, Policy, RelayServer
 
-DEFAULTS = "the built-in defaults"
-
 
 @dataclass(frozen=True, slots=True)
 class State:

@@ -3,8 +3,6 @@
 import json
 import socket
 import sys
-import time
-import uuid
 from pathlib import Path
 from typing import IO
 
@@ -38,7 +36,7 @@ def command(
     HTML documents are never signaling and come back as they are.
     """
     from rtcguard.app.settings import read_config
-    from rtcguard.ledger.event import Event, timestamp
+    from rtcguard.ledger.writer import stamped
     from rtcguard.page.html import needs_guard
     from rtcguard.signaling import Message, Rewrite, rewrite
 
@@ -50,9 +48,7 @@ def command(
         message = Message(content, direction, site=site.lower(), client=client)
         made = rewrite(message, read)
     if events is not None:
-        now, node = timestamp(time.time()), socket.gethostname()
-        for record in made.records:
-            event = Event(now, uuid.uuid4().hex, node, record)
+        for event in stamped(made.records, socket.gethostname()):
             events.write(json.dumps(event.to_dict()) + "\n")
     if made.blocked:
         raise PayloadBlocked(f"blocked: {made.blocked}")

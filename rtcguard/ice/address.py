@@ -120,6 +120,11 @@ def is_unroutable(text: str) -> bool:
     return any(address in network for network in _UNROUTABLE)
 
 
+def host_port(host: str, port: int) -> str:
+    """`192.0.2.5:80`, and `[2001:db8::5]:80` with the brackets of RFC 3986 section 3.2.2."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def spans(text: str) -> Iterator[tuple[int, int]]:
     """Where addresses stand in free text, `.local` names too: `local=192.0.2.5`, `[2001:db8::5]:9`.
 

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 from rtcguard.errors import ParseError
+from rtcguard.ice.address import host_port
 
 _URI = re.compile(
     r"(?P<scheme>stuns?|turns?):"
@@ -35,8 +36,7 @@ class ServerUri:
         return self.scheme.startswith("turn")
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}:{host}:{self.port}" + (
+        return f"{self.scheme}:{host_port(self.host, self.port)}" + (
             f"?transport={self.transport}" if self.is_turn else ""
         )
 

@@ -12,7 +12,7 @@ import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +26,14 @@ _LINGER: Final = 0.05  # seconds that a batch waits for company
 _PRUNE_EVERY: Final = 3600.0  # seconds
 
 logger = logging.getLogger(__name__)
+
+
+def stamped(records: Iterable[Record], node: str) -> Iterator[Event]:
+    """Records as events of this node, now; each with an id of its own."""
+    now = ""
+    for record in records:
+        now = now or timestamp(time.time())
+        yield Event(now, secrets.token_hex(16), node, record)
 
 
 class Writer:
@@ -42,11 +50,9 @@ class Writer:
 
     def record(self, records: Iterable[Record]) -> None:
         """Queues records with the present time; never blocks, never raises."""
-        now = ""
-        for record in records:
-            now = now or timestamp(time.time())
+        for event in stamped(records, self._node):
             try:
-                self._queue.put_nowait(Event(now, secrets.token_hex(16), self._node, record))
+                self._queue.put_nowait(event)
             except queue.Full:
                 self._lost += 1
 
@@ -86,9 +92,8 @@ class Writer:
         if not batch:
             return
         lost = self._lost
-        notice = [self._notice(lost)] if lost else []
         try:
-            store.add([*batch, *notice])
+            store.add([*batch, *stamped(_notice(lost), self._node)])
             self._lost -= lost
         except sqlite3.Error as error:  # the file: full disk, taken away, locked for long
             self._lost += len(batch)
@@ -101,13 +106,15 @@ class Writer:
                 for event in batch:
                     self._write(store, [event])
 
-    def _notice(self, lost: int) -> Event:
-        reason = f"{lost} events could not be written to the ledger"
-        record = Record(ring="ledger", kind="rtcguard", action="observed", reason=reason)
-        return Event(timestamp(time.time()), secrets.token_hex(16), self._node, record)
-
     def _prune(self, store: Store) -> None:
         try:
             store.forget_before(timestamp(time.time() - self._keep))
         except sqlite3.Error as error:
             logger.error("the ledger at %s cannot be cleared of old events: %s", self._path, error)
+
+
+def _notice(lost: int) -> Iterator[Record]:
+    """What the ledger is told of the events that it did not get, if any."""
+    if lost:
+        reason = f"{lost} events could not be written to the ledger"
+        yield Record(ring="ledger", kind="rtcguard", action="observed", reason=reason)

@@ -55,7 +55,7 @@ def answer(packet: bytes, source: HostPort, destination: HostPort, policy: Polic
         return _observed(source, destination, f"{what}: its FINGERPRINT does not match")
     answerable = (
         source[1] != 0
-        and _scope(source[0]) != "unspecified"
+        and addresses.scope(source[0]) != "unspecified"
         and _is_one_host(source[0])
         and _is_one_host(destination[0])
     )
@@ -97,7 +97,7 @@ def _decoy(request: stun.Message, version: int, fingerprint: bool) -> bytes:
 
 def _is_one_host(host: str) -> bool:
     """Whether an address is not one of many hosts at once."""
-    return host != _BROADCAST and _scope(host) != "multicast"
+    return host != _BROADCAST and addresses.scope(host) != "multicast"
 
 
 def _sender_ufrag(message: stun.Message) -> str:
@@ -128,7 +128,7 @@ def _record(
         client=host,
         address=host,
         port=port,
-        scope=_scope(host),
+        scope=addresses.scope(host),
         destination=_host_port(*destination),
         ufrag=ufrag,
         rule=rule,
@@ -136,10 +136,5 @@ def _record(
     )
 
 
-# Both stand on the path of every packet. Bounded: a million sources do not make them grow.
-_scope = lru_cache(maxsize=4096)(addresses.scope)
-
-
-@lru_cache(maxsize=256)
-def _host_port(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+# On the path of every packet. Bounded: a million destinations do not make it grow.
+_host_port = lru_cache(maxsize=256)(addresses.host_port)

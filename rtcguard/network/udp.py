@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from rtcguard.errors import StartError
+from rtcguard.ice.address import host_port
 from rtcguard.network import responder
 from rtcguard.policy.model import HostPort, Policy
 from rtcguard.policy.record import Record
@@ -194,7 +195,7 @@ class _Failures:
 
 def _bind(host: str, port: int) -> socket.socket:
     """A non-blocking UDP socket; a host name is bound at its first address."""
-    shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    shown = host_port(host, port)
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
         bound = socket.socket(family, socket.SOCK_DGRAM)

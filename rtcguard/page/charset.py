@@ -1,7 +1,7 @@
 """Which character encoding a document is in: its Content-Type, its byte order mark, its <meta>.
 
 Browsers look for `<meta charset>` in the first 1024 bytes only (HTML, section 13.2.3.2). The guard
-pushes it out of there, so what it said has to move into the Content-Type header.
+pushes it out of there, so what it said is said again in front of the guard (html.py).
 """
 
 import re

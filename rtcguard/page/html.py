@@ -29,6 +29,10 @@ _LOOKS_LIKE_HTML = re.compile(  # the MIME Sniffing standard, section 7.1
     rb"|body|br|p)[\t\n\f\r >]|<!--)",
     re.IGNORECASE,
 )
+_WHOLE = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?:\s|<!--.*?-->|<\?[^>]*>)*+<(?:!doctype|html|head)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 _XML_LIMIT: Final = 65536  # bytes before an XML document's root element that are held
 
 
@@ -44,6 +48,11 @@ def needs_guard(content_type: str | None, head: bytes) -> bool:
         return True
     known = "/" in essence and essence not in ("unknown/unknown", "application/unknown", "*/*")
     return not known and _LOOKS_LIKE_HTML.match(head) is not None
+
+
+def is_whole_document(head: bytes) -> bool:
+    """Whether HTML begins a document, and is no fragment."""
+    return _WHOLE.match(head) is not None
 
 
 def is_xml(content_type: str | None) -> bool:
@@ -184,4 +193,11 @@ def _ascii_view(data: bytes, width: Width) -> bytes:
     )
 
 
-__all__ = ["Inserter", "charset_of", "is_xml", "needs_guard", "sniff_charset"]
+__all__ = [
+    "Inserter",
+    "charset_of",
+    "is_whole_document",
+    "is_xml",
+    "needs_guard",
+    "sniff_charset",
+]

@@ -136,13 +136,12 @@ def _server(
         return replace(base, kind="server", action=action, reason=reason)
     action, reason = _verdict(uri, settings, approved)
     scope = addresses.scope(uri.host)
-    host = f"[{uri.host}]" if ":" in uri.host else uri.host
     return replace(
         base,
         kind="server",
         action=action,
         scope=scope,
-        destination=f"{host}:{uri.port}",
+        destination=addresses.host_port(uri.host, uri.port),
         name=uri.host if scope in ("name", "mdns") else "",
         reason=reason,
     )

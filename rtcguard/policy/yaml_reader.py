@@ -72,8 +72,7 @@ class Yaml:
 
 def suggestion(word: object, known: Sequence[str] | dict[str, Any]) -> str:
     """`; did you mean 'listen'?`, or the words that are known."""
-    close = difflib.get_close_matches(str(word), list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}"
+    return _close(str(word), list(known)) or f"; known are {', '.join(known)}"
 
 
 def _is_null(node: yaml.Node) -> bool:

@@ -40,13 +40,16 @@ class RtcGuard:
     def __init__(
         self, policy: Policy, key: bytes, record: Recorder, confirmed: Confirmed, site: Site
     ) -> None:
-        self._policy = policy
         self._config = policy.config
         self._documents = Documents(policy, key)
         self._key = key
         self._record = record
         self._confirmed = confirmed
         self._site = site
+        self._inbound_rules = any(
+            not rule.match.direction or "inbound" in rule.match.direction
+            for rule in policy.config.rules
+        )
 
     # Hooks ----------------------------------------------------------------------------------
 
@@ -66,9 +69,7 @@ class RtcGuard:
             elif flow.response is not None:
                 return  # stopped by its head
             elif not flow.request.stream and flow.request.raw_content:
-                judged = self._judge_whole(flow, "outbound", flow.request)
-                if judged is not None:
-                    flow.request.content = judged
+                self._judge_whole(flow, "outbound", flow.request)
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         with self._closed(flow, "inbound"):
@@ -96,9 +97,7 @@ class RtcGuard:
                 return
             if flow.websocket is not None or _UNREAD in flow.metadata:
                 return
-            judged = self._judge_whole(flow, "inbound", response)
-            if judged is not None:
-                response.content = judged
+            self._judge_whole(flow, "inbound", response)
 
     def websocket_message(self, flow: http.HTTPFlow) -> None:
         with self._closed(flow, "outbound"):
@@ -158,30 +157,41 @@ class RtcGuard:
             return None
         return made.content
 
-    def _judge_whole(
-        self, flow: http.HTTPFlow, direction: Direction, message: http.Message
-    ) -> bytes | None:
-        """The judged body of a message that was held; None where it stays as it is (or is stopped,
-        which the flow then shows). A body that is signaling by its type and cannot be decoded is
-        stopped; one of another type is judged as it is."""
+    def _judge_held(self, flow: http.HTTPFlow, direction: Direction, message: http.Message) -> bool:
+        """Judges a whole body in its message, decoded; whether it may go on. One that is signaling
+        by its type and cannot be decoded raises ParseError; one of another type is judged raw."""
+        encoded = False
         try:
             content = message.get_content(strict=True) or b""
-        except ValueError:
+        except ValueError as error:
             if flows.head_of(message).is_text:
                 encoding = message.headers.get("content-encoding", "")
-                self._stop(flow, direction, f"a body in {encoding!r} cannot be judged")
-                return None
-            content = message.raw_content or b""
+                raise ParseError(f"a body in {encoding!r} cannot be judged") from error
+            content, encoded = message.raw_content or b"", True
         judged = self._judge(flow, direction, content)
-        if judged is None:
+        if judged is not None and judged != content:
+            if encoded:
+                message.raw_content = judged
+            else:
+                message.content = judged
+        return judged is not None
+
+    def _judge_whole(
+        self, flow: http.HTTPFlow, direction: Direction, message: http.Message
+    ) -> None:
+        """Judges the body of a message that was held, and stops the flow where it must not pass."""
+        try:
+            passes = self._judge_held(flow, direction, message)
+        except ParseError as error:
+            self._stop(flow, direction, str(error))
+            return
+        if not passes:
             self._refuse(flow, direction, "what it carries must not pass")
-            return None
-        return None if judged == content else judged
 
     def _judge_of(
         self, flow: http.HTTPFlow, direction: Direction, message: http.Message
     ) -> Callable[[bytes], bytes | None]:
-        """Judging for a body that streams: it cannot raise, and an encoded body is decoded."""
+        """Judging for a body that streams: the same, but it cannot raise."""
 
         def judge(content: bytes) -> bytes | None:
             try:
@@ -189,11 +199,7 @@ class RtcGuard:
                     return self._judge(flow, direction, content)
                 whole = http.Response.make(200, b"", message.headers.copy())
                 whole.raw_content = content
-                decoded = whole.get_content(strict=True) or b""
-                judged = self._judge(flow, direction, decoded)
-                if judged is not None and judged != decoded:
-                    whole.content = judged
-                return None if judged is None else whole.raw_content
+                return whole.raw_content if self._judge_held(flow, direction, whole) else None
             except Exception as error:
                 self._tell_failure(flow, direction, error)
                 return content if self._lenient else None
@@ -202,13 +208,12 @@ class RtcGuard:
 
     def _judges_inbound(self, flow: http.HTTPFlow) -> bool:
         """Whether anything towards the client could be changed; if not, nothing is held."""
-        config = self._config
-        if any(not r.match.direction or "inbound" in r.match.direction for r in config.rules):
+        if self._inbound_rules:
             return True
-        if config.inbound == "auto":
+        if self._config.inbound == "auto":
             parties = flows.parties_of(flow)
             return not self._confirmed(parties.client, parties.site)
-        return config.inbound == "strip"
+        return self._config.inbound == "strip"
 
     def _is_own(self, flow: http.HTTPFlow) -> bool:
         """Whether the proxy answers this request itself: it is never forwarded."""

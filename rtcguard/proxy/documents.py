@@ -10,7 +10,7 @@ from typing import Final
 from mitmproxy import http
 
 from rtcguard.page import csp, guard
-from rtcguard.page.html import Inserter, charset_of, is_xml, needs_guard
+from rtcguard.page.html import Inserter, charset_of, is_whole_document, is_xml, needs_guard
 from rtcguard.page.report import mint_token
 from rtcguard.policy.decide import Decision, decide_page
 from rtcguard.policy.model import Policy
@@ -97,7 +97,7 @@ class Documents:
             decide = partial(needs_guard, kind)
         elif not opens_document(request):
             # For a script. A service worker may show it as a document; a fragment stays as it is.
-            decide = streaming.is_whole_document
+            decide = is_whole_document
         response.stream = streaming.Document(encoding, inserter, decide)
         for header in ("content-length", "etag", "last-modified", "content-digest", "digest"):
             response.headers.pop(header, None)
@@ -108,10 +108,6 @@ class Documents:
 
 def _coding(item: str) -> str:
     return item.partition(";")[0].strip().lower()
-
-    def _make_script(self, site: str, client: str, minute: int) -> tuple[str, str]:
-        script = guard.script(self.settings(site, client))
-        return script, csp.hash_of(script)
 
 
 def _untyped(content_type: str) -> bool:

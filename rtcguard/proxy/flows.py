@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from mitmproxy import http
 
-from rtcguard.ice.address import canonical
+from rtcguard.ice.address import canonical, host_port
 from rtcguard.proxy.bodies import Head
 
 _PARTIES: Final = "rtcguard.parties"  # in a flow's metadata
@@ -28,8 +28,12 @@ def parties_of(flow: http.HTTPFlow) -> Parties:
     if not isinstance(known, Parties):
         request, peer = flow.request, flow.client_conn.peername
         host = request.pretty_host.lower().rstrip(".")
-        destination = f"[{host}]:{request.port}" if ":" in host else f"{host}:{request.port}"
-        known = Parties(canonical(peer[0]) if peer else "", host, destination, _page(request, host))
+        known = Parties(
+            client=canonical(peer[0]) if peer else "",
+            host=host,
+            destination=host_port(host, request.port),
+            site=_page(request, host),
+        )
         flow.metadata[_PARTIES] = known
     return known
 

@@ -26,6 +26,7 @@ from mitmproxy.addons import (
 from mitmproxy.proxy import mode_servers
 
 from rtcguard.errors import StartError
+from rtcguard.ice.address import host_port
 from rtcguard.policy.model import Config, HostPort
 from rtcguard.proxy.addon import RtcGuard
 
@@ -82,7 +83,7 @@ async def serve(
     """
     if shared:
         setattr(mode_servers.AsyncioServerInstance, "listen", _listen_shared)  # noqa: B010
-    what = f"the proxy on {listen[0]}:{listen[1]} with the certificates in {ca}"
+    what = f"the proxy on {host_port(*listen)} with the certificates in {ca}"
     made = options.Options(confdir=str(ca), listen_host=listen[0], listen_port=listen[1])
     proxy = master.Master(made)
     try:

@@ -6,7 +6,6 @@ judge it withholds.
 """
 
 import logging
-import re
 import zlib
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -18,7 +17,7 @@ from rtcguard.page.html import Inserter
 
 logger = logging.getLogger(__name__)
 
-# The content encodings that `Decoder` reads; documents are asked for in no other.
+# The content encodings that `Document` reads; documents are asked for in no other.
 DECODABLE: Final = ("gzip", "deflate", "br", "zstd")
 
 Judge = Callable[[bytes], bytes | None]  # None: the body must not pass
@@ -136,16 +135,7 @@ _DECOMPRESSORS: Final[dict[str, Callable[[], _Decompressor]]] = {
 }
 
 
-_TELLING: Final = 1024  # bytes that tell a whole document from a fragment
-_WHOLE: Final = re.compile(
-    rb"(?:\xef\xbb\xbf)?(?:\s|<!--.*?-->|<\?[^>]*>)*+<(?:!doctype|html|head)\b",
-    re.IGNORECASE | re.DOTALL,
-)
-
-
-def is_whole_document(head: bytes) -> bool:
-    """Whether HTML begins a document, and is no fragment."""
-    return _WHOLE.match(head) is not None
+_TELLING: Final = 1024  # bytes that tell whether it is a document
 
 
 def can_decode(encoding: str) -> bool:

@@ -10,8 +10,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtcguard.page.html import Inserter
-from rtcguard.proxy.streaming import Document, Gate, Lines, can_decode, is_whole_document
+from rtcguard.page.html import Inserter, is_whole_document
+from rtcguard.proxy.streaming import Document, Gate, Lines, can_decode
 
 PAGE = b"<!doctype html><html><head></head><body>" + b"x" * 3000 + b"</body></html>"
 ENCODED = {
