@@ -6,7 +6,7 @@ raises, and the caller blocks: no message passes half judged.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from rtcguard.errors import ParseError
@@ -23,6 +23,7 @@ from rtcguard.signaling.views import View, views
 # No call has as many. The bound keeps the time that one message can take, in a proxy that serves
 # others too.
 MAX_FINDINGS: Final = 5000
+_PASSES: Final = 4
 
 _PREFIX = re.compile(r"\s*(?:a=)?(?:candidate:)?", re.IGNORECASE)
 _DONE = {
@@ -36,6 +37,10 @@ _DONE = {
 
 def rewrite(message: Message, config: Config) -> Rewrite:
     """The message as it may go on. Idempotent; every byte outside an edit stays as it was."""
+    return _rewrite(message, config, _PASSES)
+
+
+def _rewrite(message: Message, config: Config, passes: int) -> Rewrite:
     walk = _Walk(message, config)
     for view in views(message.content):
         walk.look(view)
@@ -44,7 +49,14 @@ def rewrite(message: Message, config: Config) -> Rewrite:
         return Rewrite(message.content, records)
     if walk.blocked:
         return Rewrite(b"", records, walk.blocked)
-    return Rewrite(walk.edits.apply(message.content), records)
+    made = walk.edits.apply(message.content)
+    if not walk.unescaped:
+        return Rewrite(made, records)
+    # Where an escape went, what stands around may read otherwise: it is looked at once more.
+    if passes == 1:
+        return Rewrite(b"", records, "it reads otherwise each time that it is looked at")
+    again = _rewrite(replace(message, content=made), config, passes - 1)
+    return Rewrite(again.content, records + again.records, again.blocked)
 
 
 class _Walk:
@@ -57,6 +69,7 @@ class _Walk:
         # By what they tell, so that a candidate repeated in each section is one event.
         self.records: dict[tuple[object, ...], Record] = {}
         self.blocked = ""
+        self.unescaped = False  # an edit went over escapes
         self._findings = 0
 
     def look(self, view: View) -> None:
@@ -209,6 +222,8 @@ class _Walk:
         self._record("description", decision, text, 0, "", "")
 
     def _edit(self, start: int, text: bytes) -> None:
+        if b"\\" in self.message.content[start : start + len(text)]:
+            self.unescaped = True
         try:
             self.edits.add(start, text)
         except ValueError:  # two readings of the same bytes that cannot both be served
