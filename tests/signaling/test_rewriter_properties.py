@@ -44,6 +44,8 @@ soups = st.lists(st.sampled_from(PIECES), max_size=25).map(b"".join)
 )
 @example(b'a=' + HOST.encode() + b' x "' + HOST.encode() + b'"', "outbound", "enforce")  # fmt: skip
 @example(HOST.encode() + b'\\u0020"x', "outbound", "enforce")
+@example(b"\\u0043andidate:\ttyp\t" + b"\0" * 13 + b'" 1.0.0.0\t\0', "outbound", "enforce")
+@example(b"\\u0043andidate:\ttyp\t" + b"\0" * 11 + b'\\\0"\t1.0.0.0', "outbound", "enforce")
 def test_any_bytes(content: bytes, direction: str, mode: str) -> None:
     config = Config(mode=mode)  # type: ignore[arg-type]
     message = Message(content, direction, client="10.0.0.1")  # type: ignore[arg-type]
