@@ -41,7 +41,10 @@ _UNROUTABLE = tuple(
 _CORES = (
     (re.compile(r":[0-9A-Fa-f]{0,4}:"), "0123456789ABCDEFabcdef:"),
     (re.compile(r"\.[0-9]{1,3}\.[0-9]{1,3}\."), "0123456789"),
-    (re.compile(r"\.local\b"), "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz.-"),
+    (
+        re.compile(r"\.local\b", re.IGNORECASE | re.ASCII),
+        "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz.-",
+    ),
 )
 _MAPPED = re.compile(r"(?:\.[0-9]{1,3}){3}")  # the rest of an IPv4-mapped address
 _LONGEST: Final = 255  # characters of a host name (RFC 1035); nothing longer is an address
@@ -131,6 +134,9 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
     An address may be found with a neighbour that only looks like a part of it; none is missed that
     stands by itself, behind a colon or in front of a port.
     """
+    if parse(text) is not None:  # mostly it is an address and nothing else
+        yield 0, len(text)
+        return
     ends: set[int] = set()  # an IPv4 address that ends an IPv6 address is no other
     for core, characters in _CORES:
         position = 0
@@ -167,11 +173,21 @@ def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 def unroutable_like(text: str) -> str:
     """An unroutable address of the same family as `text` and of equal length.
 
-    A host name becomes a name under `.invalid` (RFC 2606); one too short for that, zeros.
+    A host name becomes a name under `.invalid` (RFC 2606); where that is too long, an address of
+    IPv4 or zeros.
     """
-    if parse(text) is None:
-        return "0" * (len(text) - 8) + ".invalid" if len(text) > 8 else "0" * len(text)
-    return _ipv6_of_length(len(text)) if ":" in text else _ipv4_of_length(len(text))
+    made = unroutable_of_length(text, len(text))
+    assert made is not None  # it is as long as an address of its family can be
+    return made
+
+
+def unroutable_of_length(text: str, length: int) -> str | None:
+    """The same in `length` characters; None where no address of the family has so many."""
+    if parse(text) is None and length not in (7, 8):  # room for an address, but for no such name
+        return "0" * (length - 8) + ".invalid" if length > 8 else "0" * length
+    if ":" in text and parse(text) is not None:
+        return _ipv6_of_length(length) if length >= 2 else None
+    return _ipv4_of_length(length) if 7 <= length <= 15 else None
 
 
 def _ipv4_of_length(length: int) -> str:

@@ -18,29 +18,64 @@ from rtcguard.ice import address as addresses
 TYPES: Final = ("host", "srflx", "prflx", "relay")
 
 _PREFIX = re.compile(r"\s*(?:a=)?candidate:", re.IGNORECASE)
-_TOKEN = re.compile(r"\S+")
 _HAS_TYPE = re.compile(r"\styp\s", re.IGNORECASE)
+
+_LONGEST_FOUNDATION: Final = 32  # characters, RFC 8839 section 5.1
 
 Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One candidate. Spans are offsets into `text`; `others` are those of every further address
-    that could name somebody: the related one, and any that an extension carries."""
+    """One candidate. Spans are offsets into `text`; most candidates are never asked for theirs."""
 
     text: str
+    words: tuple[str, ...]  # all that white space parts
     foundation: str
     component: int
-    transport: str  # lower case: udp, tcp, or a vendor's own
     priority: int
+    transport: str  # lower case: udp, tcp, or a vendor's own
     address: str
     port: int
     type: str  # lower case: one of TYPES, or a vendor's own
-    address_span: Span
-    others: tuple[Span, ...]
-    related_port_span: Span | None
-    extensions: tuple[tuple[str, str], ...]
+
+    @property
+    def extensions(self) -> tuple[tuple[str, str], ...]:
+        return tuple(zip(self.words[8::2], self.words[9::2], strict=True))
+
+    @property
+    def address_span(self) -> Span:
+        return self._span(4)
+
+    @property
+    def others(self) -> tuple[Span, ...]:
+        """Those of every further address that could name somebody: the related one, and any that
+        an extension carries."""
+        if not any("." in word or ":" in word for word in self.words[8:]):
+            return ()
+        found: list[Span] = []
+        position = _value(self.text)
+        for index, word in enumerate(self.words):
+            start = self.text.index(word, position)
+            position = start + len(word)
+            if index >= 8 and ("." in word or ":" in word):
+                for a, b in sorted(addresses.spans(word)):
+                    if not addresses.is_unroutable(word[a:b]):
+                        found.append((start + a, start + b))
+        return tuple(found)
+
+    @property
+    def related_port_span(self) -> Span | None:
+        names = [name.lower() for name in self.words[8::2]]
+        return self._span(9 + 2 * names.index("rport")) if "rport" in names else None
+
+    def _span(self, index: int) -> Span:
+        """Where the word of that index stands."""
+        start = _value(self.text)
+        for word in self.words[:index]:
+            start = self.text.index(word, start) + len(word)
+        start = self.text.index(self.words[index], start)
+        return start, start + len(self.words[index])
 
 
 def parse(text: str) -> Candidate:
@@ -48,33 +83,31 @@ def parse(text: str) -> Candidate:
 
     Raises ParseError for anything that does not follow the grammar of RFC 8839 section 5.1.
     """
-    prefix = _PREFIX.match(text)
-    tokens = list(_TOKEN.finditer(text, prefix.end() if prefix else 0))
-    words = [token.group() for token in tokens]
+    words = text[_value(text) :].split()
     if len(words) < 8 or words[6].lower() != "typ":
         raise ParseError("a candidate has at least eight fields, the seventh being 'typ'")
-    component, priority, port = (_number(words[index]) for index in (1, 3, 5))
+    component, priority, port = _number(words[1]), _number(words[3]), _number(words[5])
     if port > 65535:
         raise ParseError(f"port {port} is out of range")
     if len(words) % 2:
         raise ParseError("the fields after the type come in pairs of name and value")
-    extensions = tuple(zip(words[8::2], words[9::2], strict=True))
-    names = [name.lower() for name, _ in extensions]
-    related_port = tokens[9 + 2 * names.index("rport")].span() if "rport" in names else None
     return Candidate(
         text=text,
+        words=tuple(words),
         foundation=words[0],
         component=component,
-        transport=words[2].lower(),
         priority=priority,
+        transport=words[2].lower(),
         address=words[4],
         port=port,
         type=words[7].lower(),
-        address_span=tokens[4].span(),
-        others=_others(text, tokens[8].start()) if extensions else (),
-        related_port_span=related_port,
-        extensions=extensions,
     )
+
+
+def _value(text: str) -> int:
+    """Where the value begins, behind the prefix."""
+    prefix = _PREFIX.match(text)
+    return prefix.end() if prefix else 0
 
 
 def has_type(text: str) -> bool:
@@ -102,7 +135,7 @@ def inert_of_length(length: int) -> str | None:
         return None
     if spare < 0:  # `::` is five characters shorter than 0.0.0.0
         return f"candidate:{'0' * (spare + 6)} 1 udp 0 :: 9 typ host"
-    if spare < 4:
+    if spare < _LONGEST_FOUNDATION:
         return f"candidate:{'0' * (spare + 1)} 1 udp 0 0.0.0.0 9 typ host"
     return f"{shortest} x {'0' * (spare - 3)}"
 
@@ -116,12 +149,6 @@ def _number(word: str) -> int:
     if not (word.isascii() and word.isdigit() and len(word) <= 10):
         raise ParseError(f"{word[:20]!r} is not a number of at most ten digits")
     return int(word)
-
-
-def _others(text: str, start: int) -> tuple[Span, ...]:
-    """The spans of what could name somebody in the part of `text` from `start` on."""
-    found = sorted((start + a, start + b) for a, b in addresses.spans(text[start:]))
-    return tuple((a, b) for a, b in found if not addresses.is_unroutable(text[a:b]))
 
 
 def _tells(word: str) -> bool:

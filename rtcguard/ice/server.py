@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass
+from typing import TypedDict
 
 from rtcguard.errors import ParseError
 from rtcguard.ice.address import host_port
@@ -57,6 +58,14 @@ def parse_uri(text: str) -> ServerUri:
     return ServerUri(scheme, found["host"].strip("[]").lower(), port, transport)
 
 
+class RtcIceServer(TypedDict):
+    """The W3C's RTCIceServer dictionary, as a page hands it to RTCPeerConnection."""
+
+    urls: list[str]
+    username: str
+    credential: str
+
+
 @dataclass(frozen=True, slots=True)
 class IceServer:
     """An approved TURN server. Either a `secret` (credentials are minted) or a fixed user."""
@@ -67,8 +76,8 @@ class IceServer:
     secret: bytes = b""
     lifetime: int = 12 * 3600  # seconds that minted credentials hold
 
-    def to_rtc(self, now: int, name: str) -> dict[str, object]:
-        """The RTCIceServer dictionary for one client; `now` in seconds since 1970."""
+    def to_rtc(self, now: int, name: str) -> RtcIceServer:
+        """The server for one client; `now` in seconds since 1970."""
         username, credential = self.username, self.credential
         if self.secret:
             username, credential = timed_credentials(self.secret, now + self.lifetime, name)

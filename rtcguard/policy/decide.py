@@ -6,9 +6,11 @@ their own (`default:…`), so that every event can tell why it was decided as it
 
 import ipaddress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from rtcguard.ice import address as addresses
-from rtcguard.policy.model import Config, Match, Network, Rule, RuleAction
+from rtcguard.ice.server import ServerUri, parse_uri
+from rtcguard.policy.model import OPAQUE, Config, Match, Network, Relay, Rule, RuleAction
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,12 @@ class Decision:
 def decide(config: Config, subject: Subject) -> Decision:
     """What happens to one candidate."""
     for rule in config.rules:
+        if subject.candidate == OPAQUE and OPAQUE not in rule.match.candidate:
+            continue
         if matches(rule.match, subject):
             return _by_rule(rule)
+    if subject.candidate == OPAQUE:
+        return Decision("observe", "default:opaque", "a description that cannot be read")
     if subject.direction == "inbound":
         return _inbound(config, subject)
     if subject.candidate != "relay":
@@ -67,6 +73,29 @@ def decide_page(config: Config, site: str, client: str) -> Decision:
         if whole == rule.match:
             return _by_rule(rule)
     return Decision("scrub", "default:page", "WebRTC goes through approved relays only")
+
+
+def decide_server(config: Config, uri: ServerUri) -> Decision:
+    """Whether a client may be told of an ICE server: what `keep` does not speak for is stripped."""
+    if not uri.is_turn:
+        return Decision("strip", "default:servers", "a STUN server would see the client's address")
+    if _key(uri) in _approved(config.relay):
+        return Decision("keep", "relay:servers", "this TURN server is approved")
+    if config.relay.site_servers == "keep":
+        return Decision(
+            "keep", "relay:site_servers", "the configuration keeps TURN servers of sites"
+        )
+    reason = "a TURN server that is not approved would see the client's address"
+    return Decision("strip", "relay:site_servers", reason)
+
+
+def _key(uri: ServerUri) -> tuple[str, int]:
+    return addresses.canonical(uri.host), uri.port
+
+
+@lru_cache(maxsize=16)
+def _approved(relay: Relay) -> frozenset[tuple[str, int]]:
+    return frozenset(_key(parse_uri(url)) for server in relay.servers for url in server.urls)
 
 
 def matches(match: Match, subject: Subject) -> bool:

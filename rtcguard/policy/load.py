@@ -101,7 +101,7 @@ _MATCH = _section(
         "site": list_of(text),
         "client": list_of(network),
         "direction": list_of(choice(*model.DIRECTIONS)),
-        "candidate": list_of(choice(*model.CANDIDATE_TYPES)),
+        "candidate": list_of(choice(*model.CANDIDATE_TYPES, model.OPAQUE)),
         "address": list_of(network),
     },
 )

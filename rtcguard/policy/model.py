@@ -14,6 +14,7 @@ HostPort = tuple[str, int]
 
 DIRECTIONS: Final = ("outbound", "inbound")
 CANDIDATE_TYPES: Final = ("host", "srflx", "prflx", "relay", "unknown")
+OPAQUE: Final = "opaque"  # signaling that cannot be read; only a rule that names it decides it
 RuleAction = Literal["keep", "scrub", "strip", "block", "observe"]
 RULE_ACTIONS: Final = get_args(RuleAction)
 

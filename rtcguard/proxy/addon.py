@@ -20,7 +20,7 @@ from rtcguard.proxy.bodies import LIMIT, Plan, request_plan, response_plan, unre
 from rtcguard.proxy.confirmed import Confirmed
 from rtcguard.proxy.documents import REPORT_PATH, Documents
 from rtcguard.proxy.streaming import Gate, Lines, can_decode
-from rtcguard.signaling import Message, rewrite
+from rtcguard.signaling import Message, links, rewrite
 from rtcguard.signaling.message import Direction
 from rtcguard.web.site import HOST, Site
 
@@ -58,6 +58,9 @@ class RtcGuard:
             request = flow.request
             if self._is_own(flow):
                 return  # held whole, answered in `request`
+            self._judge_url(flow)
+            if flow.response is not None:
+                return
             if self._config.page.guard and flows.opens_document(request):
                 self._documents.ask_whole(request)
             self._follow(request_plan(flows.head_of(request)), flow, "outbound", request)
@@ -76,6 +79,7 @@ class RtcGuard:
             request, response = flow.request, flow.response
             if response is None or response.status_code == 101 or _UNREAD in flow.metadata:
                 return
+            self._judge_links(flow, response)
             if self._config.page.guard and self._documents.takes_guard(request, response):
                 encoding = response.headers.get("content-encoding", "")
                 if not can_decode(encoding):
@@ -141,21 +145,45 @@ class RtcGuard:
 
     def _judge(self, flow: http.HTTPFlow, direction: Direction, content: bytes) -> bytes | None:
         """What goes on in place of `content`; None where nothing may."""
-        parties = flows.parties_of(flow)
-        message = Message(
-            content=content,
-            direction=direction,
-            site=parties.site,
-            client=parties.client,
-            destination=parties.destination,
-            confirmed=direction == "inbound" and self._confirmed(parties.client, parties.site),
-        )
-        made = rewrite(message, self._config)
+        made = rewrite(self._message(flow, direction, content), self._config)
         self._record(made.records)
         if made.blocked:
             self._tell(flow, direction, "blocked", made.blocked)
             return None
         return made.content
+
+    def _message(self, flow: http.HTTPFlow, direction: Direction, content: bytes) -> Message:
+        parties = flows.parties_of(flow)
+        inbound = direction == "inbound"
+        return Message(
+            content=content,
+            direction=direction,
+            site=parties.site,
+            client=parties.client,
+            destination=parties.destination,
+            path=flow.request.path,
+            confirmed=inbound and self._confirmed(parties.client, parties.site),
+            servers=self._documents.servers(parties.site, parties.client) if inbound else (),
+        )
+
+    def _judge_url(self, flow: http.HTTPFlow) -> None:
+        """A request's own path and query: LiveKit sends the first offer there."""
+        path = flow.request.path
+        judged = self._judge(flow, "outbound", path.encode("utf-8", "surrogateescape"))
+        if judged is None:
+            self._refuse(flow, "outbound", "what its URL carries must not pass")
+        else:
+            made = judged.decode("utf-8", "surrogateescape")
+            if made != path:
+                flow.request.path = made
+
+    def _judge_links(self, flow: http.HTTPFlow, response: http.Response) -> None:
+        values = response.headers.get_all("link")
+        if values and links.is_ice_server(values) and self._judges_inbound(flow):
+            message = self._message(flow, "inbound", b"")
+            made, records = links.rewrite_links(values, message, self._config)
+            self._record(records)
+            response.headers.set_all("link", made)
 
     def _judge_held(self, flow: http.HTTPFlow, direction: Direction, message: http.Message) -> bool:
         """Judges a whole body in its message, decoded; whether it may go on. One that is signaling

@@ -9,6 +9,7 @@ from typing import Final
 
 from mitmproxy import http
 
+from rtcguard.ice.server import RtcIceServer
 from rtcguard.page import csp, guard
 from rtcguard.page.html import Inserter, charset_of, is_whole_document, is_xml, needs_guard
 from rtcguard.page.report import mint_token
@@ -31,21 +32,28 @@ class Documents:
         self.key = key
         # Made once a minute for each site and client: credentials hold for hours.
         self._script = lru_cache(maxsize=1000)(self._make_script)
+        self._servers = lru_cache(maxsize=1000)(self._make_servers)
 
     def decide(self, site: str, client: str) -> Decision:
         """Whether pages of this site may use WebRTC at all for this client."""
         return decide_page(self.policy.config, site, client)
 
+    def servers(self, site: str, client: str) -> tuple[RtcIceServer, ...]:
+        """The approved servers, with credentials for this client on this site."""
+        return self._servers(site, client, int(time.time() // 60))
+
+    def _make_servers(self, site: str, client: str, minute: int) -> tuple[RtcIceServer, ...]:
+        # The TURN server tells sessions apart by this name; it does not learn the client's.
+        name = hmac.new(self.key, f"{client} {site}".encode(), hashlib.sha256).hexdigest()[:12]
+        return tuple(server.to_rtc(60 * minute, name) for server in self.policy.servers)
+
     def settings(self, site: str, client: str) -> guard.GuardSettings:
         """How the guard of this site's page behaves for this client, now."""
         config = self.policy.config
         mode = self.decide(site, client).action
-        # The TURN server tells sessions apart by this name; it does not learn the client's.
-        name = hmac.new(self.key, f"{client} {site}".encode(), hashlib.sha256).hexdigest()[:12]
-        now = int(time.time())
         return guard.GuardSettings(
             mode="observe" if config.mode == "monitor" else "block" if mode == "block" else "relay",
-            servers=tuple(server.to_rtc(now, name) for server in self.policy.servers),
+            servers=self.servers(site, client),
             site_servers=config.relay.site_servers,
             report_path=REPORT_PATH,
             token=mint_token(self.key, client, site),

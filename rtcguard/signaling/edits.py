@@ -4,9 +4,16 @@ Tombstones and inert candidates are made for a number of *raw* bytes. They have 
 any view would escape, so they may be written through all of them as they are.
 """
 
+import re
 from bisect import bisect_right
 
 from rtcguard.ice import candidate as candidates
+
+_PREFIX = re.compile(r"\s*(?:a=)?(?:candidate:)?", re.IGNORECASE)
+
+
+class Overlap(Exception):
+    """Two readings of the same bytes that cannot both be served: the message must not pass."""
 
 
 class Edits:
@@ -19,7 +26,7 @@ class Edits:
     def add(self, start: int, text: bytes) -> None:
         """`text` goes over as many bytes from `start` on; within an earlier edit it is not needed.
 
-        Raises ValueError where it overlaps another in part: a defect of the caller.
+        Raises Overlap where it overlaps another in part.
         """
         index = bisect_right(self._starts, start)
         end = start + len(text)
@@ -28,9 +35,9 @@ class Edits:
             if end <= before:
                 return
             if start < before:
-                raise ValueError(f"an edit at {start} overlaps the one before it")
+                raise Overlap(f"an edit at {start} overlaps the one before it")
         if index < len(self._starts) and self._starts[index] < end:
-            raise ValueError(f"an edit at {start} overlaps the one after it")
+            raise Overlap(f"an edit at {start} overlaps the one after it")
         self._starts.insert(index, start)
         self._texts.insert(index, text)
 
@@ -49,6 +56,10 @@ class Edits:
         pieces.append(content[position:])
         return b"".join(pieces)
 
+    def spans(self) -> list[tuple[int, int]]:
+        """Where the edits go, in order."""
+        return [(a, a + len(t)) for a, t in zip(self._starts, self._texts, strict=True)]
+
     def __len__(self) -> int:
         return len(self._starts)
 
@@ -62,6 +73,12 @@ def tombstone(kind: str, length: int) -> bytes:
     return f"a=x-rtcguard:{kind} ".encode().ljust(length, b"0")[:length]
 
 
+def candidate_prefix(text: str) -> str:
+    """What stands in front of a candidate's value: `a=candidate:`, `candidate:` or nothing."""
+    found = _PREFIX.match(text)
+    return found.group() if found else ""
+
+
 def inert(prefix: str, length: int) -> bytes | None:
     """A candidate that reaches nobody, `length` bytes long, None where that is too short for one.
 
@@ -70,6 +87,8 @@ def inert(prefix: str, length: int) -> bytes | None:
     return None if made is None else (prefix + made.removeprefix("candidate:")).encode()
 
 
-def port_like(length: int) -> bytes:
-    """The discard port 9 in as many digits as stood there: a port keeps its length too."""
+def port(length: int) -> bytes | None:
+    """A port of so many digits, as small as can be: 9 is discard's; None beyond five."""
+    if length > 5:
+        return None
     return b"9".ljust(length, b"0") if length < 5 else b"1".ljust(length, b"0")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from rtcguard.ice.server import RtcIceServer
 from rtcguard.policy.record import Record
 
 Direction = Literal["outbound", "inbound"]
@@ -10,10 +11,12 @@ Direction = Literal["outbound", "inbound"]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One HTTP body or WebSocket message, decoded from any content encoding.
+    """One HTTP body, WebSocket message or URL, decoded from any content encoding.
 
     `site` is the host name of the page that speaks, `destination` the `host:port` that it speaks
-    to. `confirmed`: the client's side of this site is known to be relay-only (`policy/decide.py`).
+    to, `path` where on it. `confirmed`: the client's side of this site is known to be relay-only
+    (`policy/decide.py`). `servers` are the approved ones, with credentials for this client: what
+    the site's own lists of ICE servers get.
     """
 
     content: bytes
@@ -21,7 +24,9 @@ class Message:
     site: str = ""
     client: str = ""
     destination: str = ""
+    path: str = ""
     confirmed: bool = False
+    servers: tuple[RtcIceServer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

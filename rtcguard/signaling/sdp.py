@@ -1,8 +1,8 @@
 """Where candidates and addresses stand in clear text: SDP (RFC 8866, RFC 8839), single candidates.
 
-No object model: lines are found by their beginnings, and every finding is a span. Lines end with
-CR, LF or both; fragments without `v=0` (RFC 8840) are read the same way. Every function takes time
-linear in the text: it may come from a hostile page.
+No object model: every finding is a span, found from the points of `scan`. Lines end with CR, LF or
+both; fragments without `v=0` (RFC 8840) are read the same way, and so is SDP in the `data:` lines
+of server-sent events. Every function takes time linear in the text: a hostile page may send it.
 """
 
 import re
@@ -11,19 +11,34 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-# Searched in lower-case text: a flag would make each search several times as slow.
-_CANDIDATE: Final = re.compile(rb"candidate:[^\r\n]*")
-_SECTION: Final = re.compile(rb"m=")
-_CONNECTION: Final = re.compile(rb"in[ \t]++ip[46][ \t]++([^\s/]+)")
-_UFRAG: Final = re.compile(rb"a=ice-ufrag:([^\s]*)")
-_REMOTE: Final = re.compile(rb"a=remote-candidates:[^\r\n]*")
-_WORD: Final = re.compile(rb"\S+")
+from rtcguard.ice.address import scope
+from rtcguard.ice.candidate import TYPES
+from rtcguard.signaling.scan import Kind, Points
+
+# The rest of a line: text in ASCII or UTF-8. In a binary message a line may end with its field.
+_REST: Final = re.compile(rb"(?:[\t -~]|[\xc2-\xf4][\x80-\xbf]{1,3})*+")
+_WORD: Final = re.compile(rb"[ \t]*+([\w.:%\[\]-]+)")
+_TOKEN: Final = re.compile(rb"\S+")
+# What may stand before a line's own beginning: the field name of server-sent events.
+_BEFORE: Final = re.compile(rb"(?:[ \t]*+data:)*+[ \t]*+(a=)?", re.IGNORECASE)
+_NAMES: Final = re.compile(rb"(?:[ \t]*+data:)*+[ \t]*+(c=|o=|a=rtcp:)", re.IGNORECASE)
+_BEGIN: Final = (Kind.CANDIDATE, Kind.TYPE)
 # A candidate that is a whole text: with the prefixes that clients use, or with none at all.
 _SINGLE: Final = re.compile(
-    rb"\s*((?:a=)?(?:candidate:[^\r\n]*\S|[^\s\"{]{1,40}[ \t]++[0-9]{1,5}[ \t]++[^\s]++[ \t]++"
-    rb"[0-9]++[ \t]++[^\s]++[ \t]++[0-9]++[ \t]++typ[ \t][^\r\n]*\S))\s*",
+    rb"\s*((?:a=)?(?:candidate:|(?![!-~]*candidate:)[^\x00-\x20\"{\x7f-\xff]{1,40}[ \t]++[0-9]{1,5}"
+    rb"[ \t]++[!-~]++[ \t]++[0-9]++[ \t]++[!-~]++[ \t]++[0-9]++[ \t]++typ[ \t])"
+    rb"(?:[\t -~]|[\xc2-\xf4][\x80-\xbf]{1,3})*+)\s*",
     re.IGNORECASE,
 )
+# A candidate within a longer text, by its whole grammar: the address and what follows the type.
+_WITHIN: Final = re.compile(
+    rb"[!-~]{1,64}[ \t]++([!-~]++)[ \t]++[!-~]++[ \t]++([!-~]++)[ \t]++([!-~]++)[ \t]++([!-~]++)"
+    rb"[ \t]++typ[ \t]++(host|srflx|prflx|relay|[!-~]{1,20})",
+    re.IGNORECASE,
+)
+_BINARY: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xff]")
+_LONGEST_BEFORE_TYPE: Final = 400
+_LONGEST_AFTER_TYPE: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +49,22 @@ class CandidateAt:
     end: int
     line: bool
     ufrag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """A candidate in the midst of another text, of which only the addresses are its own.
+
+    `glued`: bytes of a binary message stand around it, or a letter in front, which may be one: so
+    it is a field whose ends are not known.
+    """
+
+    start: int
+    end: int
+    glued: bool
+    address: tuple[int, int]
+    port: int
+    type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,54 +79,135 @@ class AddressAt:
 def single_candidate(text: bytes) -> CandidateAt | None:
     """The one candidate that `text` is, as trickled candidates are; else None."""
     found = _SINGLE.fullmatch(text)
-    return None if found is None else CandidateAt(found.start(1), found.end(1), line=False)
+    if found is None:
+        return None
+    value = found[1].rstrip()
+    return CandidateAt(found.start(1), found.start(1) + len(value), line=False)
 
 
-def candidates(text: bytes) -> Iterator[CandidateAt]:
-    """Every candidate line, each with the ufrag of its section (RFC 8839 section 5.4)."""
-    lower = text.lower()
-    sections = [match.start() for match in _SECTION.finditer(lower) if _begins_line(text, match)]
+def candidates(text: bytes, points: Points) -> Iterator[CandidateAt | Within]:
+    """Every candidate, those on lines with the ufrag of their section (RFC 8839 section 5.4)."""
+    sections = [end for end, kind in points if kind == Kind.SECTION]
     ufrags: dict[int, str] = {}  # by section, the session's part being 0
-    for match in _UFRAG.finditer(lower):
-        if _begins_line(text, match):
-            ufrag = text[slice(*match.span(1))].decode("latin-1")
-            ufrags.setdefault(bisect_right(sections, match.start()), ufrag)
-    end = 0
-    for match in _CANDIDATE.finditer(lower):
-        start, _ = _line_around(text, end, match.start())
-        end = match.end()
-        if lower[start : match.start()].strip(b" \t") in (b"", b"a="):
-            section = bisect_right(sections, start)
-            ufrag = ufrags.get(section, ufrags.get(0, ""))
-            yield CandidateAt(start, end, line=True, ufrag=ufrag)
+    for point, kind in points:
+        if kind == Kind.UFRAG:
+            section = bisect_right(sections, point)
+            ufrags.setdefault(section, text[point : _rest(text, point)].decode("latin-1").strip())
+    done, line = 0, _Line(text)
+    begins = [(point, kind) for point, kind in points if kind in _BEGIN]
+    for index, (point, kind) in enumerate(begins):
+        if point <= done:
+            continue
+        word = point - len(b"candidate:")
+        before = line.begins(word) if kind == Kind.CANDIDATE else None
+        if before is not None:
+            end = _rest(text, point)
+            # In a binary message another field may go on where a last line without an end ends.
+            if text[end : end + 1] in (b"", b"\r", b"\n", b"\0"):
+                done = end
+                section = bisect_right(sections, point)
+                ufrag = ufrags.get(section, ufrags.get(0, ""))
+                yield CandidateAt(word - before, done, line=True, ufrag=ufrag)
+                continue
+        start = point if kind == Kind.CANDIDATE else _bare(text, done, point)
+        found = _WITHIN.match(text, start) if start >= 0 else None
+        if found is None:
+            if before is not None:
+                done = _rest(text, point)
+                yield CandidateAt(word - before, done, line=True)
+            continue
+        limit = found.end() + _LONGEST_AFTER_TYPE
+        for following, what in begins[index + 1 : index + 3]:
+            if what == Kind.CANDIDATE and following > found.end():
+                limit = min(limit, following - len(b"candidate:"))  # nothing there is its own
+        end = _rest(text, found.end(), limit)
+        if not (_is_number(found[1]) and _is_number(found[2]) and _is_number(found[4])):
+            named = kind == Kind.CANDIDATE and (
+                found[5].decode().lower() in TYPES or b"raddr" in text[found.end() : end].lower()
+            )
+            if not named and scope(found[3].decode()) in ("name", "unknown"):
+                continue  # no candidate, and no address where it would have one
+        done = end
+        yield _within(text, start, done, found, word if kind == Kind.CANDIDATE else start)
 
 
-def addresses(text: bytes) -> Iterator[AddressAt]:
+def _within(text: bytes, start: int, end: int, found: re.Match[bytes], word: int) -> Within:
+    around = text[max(0, start - 16) : start], text[end : end + 2]
+    glued = text[word - 1 : word].isalnum() or any(map(_BINARY.search, around))
+    kind = found[5].decode().lower()
+    following = text[found.end() : found.end() + 1]
+    if following.isalpha() or (following.isdigit() and not glued):
+        kind = "unknown"  # `relayed` is not `relay`
+    port = int(found[4]) if _is_number(found[4]) else 0
+    return Within(start, end, glued, found.span(3), port, kind)
+
+
+def addresses(text: bytes, points: Points) -> Iterator[AddressAt]:
     """Every address in the lines that carry one outside candidates."""
-    lower = text.lower()
-    line, end = b"", 0
-    for match in _CONNECTION.finditer(lower):
-        if match.start() >= end:  # several may stand in one line
-            start, end = _line_around(lower, end, match.start())
-            line = lower[start:end]
-        if line[:2] in (b"c=", b"o="):
-            yield AddressAt(*match.span(1), line[:2].decode())
-        elif line.startswith(b"a=rtcp:"):
-            yield AddressAt(*match.span(1), "a=rtcp")
-    for match in _REMOTE.finditer(lower):
-        # a=remote-candidates:1 203.0.113.7 4000 2 203.0.113.7 4001 (RFC 8839 section 5.2)
-        if _begins_line(text, match):
-            words = _WORD.finditer(lower, match.start() + len(b"a=remote-candidates:"), match.end())
-            for word in list(words)[1::3]:
-                yield AddressAt(*word.span(), "a=remote-candidates")
+    line, done = _Line(text), 0
+    for point, kind in points:
+        if kind == Kind.CONNECTION:
+            name = line.name(point)
+            word = _WORD.match(text, point) if name else None
+            if word is not None:
+                yield AddressAt(*word.span(1), name)
+        elif kind == Kind.REMOTE and point > done:
+            # a=remote-candidates:1 203.0.113.7 4000 2 203.0.113.7 4001 (RFC 8839 section 5.2)
+            done = _rest(text, point)
+            words = list(_TOKEN.finditer(text, point, done))
+            for found in words[1::3]:
+                if _WORD.fullmatch(found.group()) is None:
+                    break
+                yield AddressAt(*found.span(), "a=remote-candidates")
 
 
-def _begins_line(text: bytes, match: re.Match[bytes]) -> bool:
-    return match.start() == 0 or text[match.start() - 1] in b"\r\n"
+def _is_number(word: bytes) -> bool:
+    return word.isdigit() and len(word) <= 10
 
 
-def _line_around(text: bytes, floor: int, at: int) -> tuple[int, int]:
-    """The span of the line around `at`, which does not begin before `floor`."""
-    start = max(floor, text.rfind(b"\n", floor, at) + 1, text.rfind(b"\r", floor, at) + 1)
-    ends = (text.find(b"\n", at), text.find(b"\r", at))
-    return start, min((end for end in ends if end >= 0), default=len(text))
+class _Line:
+    """The line that a point stands in. Asked for points in order, it looks at no byte twice."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text, self._start, self._looked = text, 0, 0
+
+    def begins(self, word: int) -> int | None:
+        """How much of `a=` is in front of a word that begins its line; None where it does not."""
+        if self._text[word - 3 : word] == b"\na=":  # so they all are
+            return 2
+        start = self._start_of(word)
+        if word - start > 32:
+            return None
+        found = _BEFORE.fullmatch(self._text, start, word)
+        return None if found is None else len(found[1] or b"")
+
+    def name(self, at: int) -> str:
+        """Which of the lines it is that hold an address as `IN IP4 …`; empty: none."""
+        if self._text[at - 10 : at] == b"\nc=IN IP4 ":
+            return "c="
+        start = self._start_of(at)
+        found = _NAMES.match(self._text, start, at)
+        return "" if found is None else found[1].decode().lower().rstrip(":")
+
+    def _start_of(self, at: int) -> int:
+        text, looked = self._text, self._looked
+        end = max(text.rfind(b"\n", looked, at), text.rfind(b"\r", looked, at)) + 1
+        self._start, self._looked = (end or self._start), at
+        return self._start
+
+
+def _bare(text: bytes, floor: int, point: int) -> int:
+    """Where a candidate without its name begins whose `typ ` ends at `point`; -1: nowhere."""
+    first = max(floor, point - _LONGEST_BEFORE_TYPE)
+    window = text[first : point - len(b"typ ")]
+    words = window.rsplit(None, 6)  # foundation, component, transport, priority, address, port
+    if len(words) < 6:
+        return -1
+    start = len(words[0]) if len(words) == 7 else 0
+    return first + window.find(words[-6], start)
+
+
+def _rest(text: bytes, at: int, limit: int = 1 << 62) -> int:
+    """Where the line's text ends that goes on at `at`."""
+    found = _REST.match(text, at, limit)
+    return found.end() if found else at

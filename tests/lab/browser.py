@@ -14,9 +14,9 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Error, sync_playwright
 
 from .net import Lab
 
@@ -53,10 +53,29 @@ QUIET = [
 CAMERA_GRANTED = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 
 
-def _trust(home: Path, authorities: Sequence[Path]) -> None:
-    """Put authorities into the NSS database that Chromium reads on Linux."""
-    database = home / ".pki" / "nssdb"
-    database.mkdir(parents=True)
+class BrowserError(Exception):
+    """What a browser says where a page does not open or does not come to its end."""
+
+
+def fresh_home(lab: Lab) -> Path:
+    """A HOME that no browser has seen yet."""
+    home = lab.directory / f"home-{len(list(lab.directory.glob('home-*')))}"
+    home.mkdir()
+    return home
+
+
+def environment(home: Path) -> dict[str, str]:
+    """The tests' own environment, without what would tell a browser of proxies and folders."""
+    variables = {**os.environ, "HOME": str(home)}
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "XDG_DATA_HOME"):
+        variables.pop(name, None)
+        variables.pop(name.upper(), None)
+    return variables
+
+
+def trust(database: Path, authorities: Sequence[Path]) -> None:
+    """Make an NSS database that holds these authorities, as both browsers read one."""
+    database.mkdir(parents=True, exist_ok=True)
     certutil = ["certutil", "-d", f"sql:{database}"]
     subprocess.run([*certutil, "-N", "--empty-password"], check=True, capture_output=True)
     for number, authority in enumerate(authorities):
@@ -73,14 +92,20 @@ def _launcher(lab: Lab, home: Path) -> Path:
     return script
 
 
-class Page:
-    """One open page of the lab's site."""
+class Page(Protocol):
+    """One open page of the lab's site, in whatever browser."""
+
+    def finish(self, seconds: float) -> dict[str, Any]:
+        """Wait until the page says that it is done, and return all that it wrote down."""
+
+
+class ChromiumPage:
+    """A page that Playwright drives."""
 
     def __init__(self, page: Any) -> None:
         self._page = page
 
     def finish(self, seconds: float) -> dict[str, Any]:
-        """Wait until the page says that it is done, and return all that it wrote down."""
         self._page.wait_for_function("window.__lab && window.__lab.done", timeout=seconds * 1000)
         # By way of JSON, because statistics hold values that Playwright has no form for.
         result: dict[str, Any] = json.loads(self._page.evaluate("JSON.stringify(window.__lab)"))
@@ -88,32 +113,29 @@ class Page:
 
 
 @contextmanager
-def open_page(
+def open_chromium(
     lab: Lab, url: str, authorities: Sequence[Path], *, camera: bool, proxy: str | None = None
 ) -> Iterator[Page]:
     """Start a browser, open `url` in it, and end the browser afterwards."""
-    number = len(list(lab.directory.glob("home-*")))
-    home = lab.directory / f"home-{number}"
-    home.mkdir()
-    _trust(home, authorities)
+    home = fresh_home(lab)
+    # Where Chromium looks on Linux.
+    trust(home / ".pki" / "nssdb", authorities)
     flags = [*QUIET, *(CAMERA_GRANTED if camera else ())]
     if proxy is not None:
         flags.append(f"--proxy-server=http://{proxy}")
-    environment: dict[str, str | float | bool] = {**os.environ, "HOME": str(home)}
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "XDG_DATA_HOME"):
-        environment.pop(name, None)
-        environment.pop(name.upper(), None)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=_launcher(lab, home),
             headless=True,
             chromium_sandbox=False,
             args=flags,
-            env=environment,
+            env={**environment(home)},
         )
         try:
             page = browser.new_context().new_page()
             page.goto(url, wait_until="load")
-            yield Page(page)
+            yield ChromiumPage(page)
+        except Error as error:
+            raise BrowserError(str(error)) from error
         finally:
             browser.close()

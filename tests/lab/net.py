@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -174,8 +175,10 @@ class Lab:
         return process
 
     def _build(self) -> None:
+        # Firefox looks the machine's own name up when it starts.
         hosts = (
-            f"127.0.0.1 localhost\n::1 localhost\n{SITE.v4} {SITE_NAME}\n{SITE.v6} {SITE_NAME}\n"
+            f"127.0.0.1 localhost {socket.gethostname()}\n::1 localhost\n"
+            f"{SITE.v4} {SITE_NAME}\n{SITE.v6} {SITE_NAME}\n"
         )
         for name in (self.client, self.gateway, self.internet):
             etc = NETNS_ETC / name

@@ -24,6 +24,10 @@ from aiortc.sdp import candidate_from_sdp
 
 Record = Callable[[dict[str, Any]], None]
 
+# A browser stops gathering once it is connected. The lab has no distances, so without this pause a
+# call would sometimes connect before the browser had found all that it would tell elsewhere.
+THINKING_SECONDS = 0.4
+
 # An SFU does not resolve other people's mDNS names, and waiting for it would slow the lab down.
 MDNS_LINE = re.compile(r"a=candidate:[^\r\n]*\.local [^\r\n]*\r?\n")
 CANDIDATE_LINE = re.compile(r"^a=(candidate:[^\r\n]*)", re.MULTILINE)
@@ -70,7 +74,13 @@ class Peer:
         return [{"candidate": line, **place} for line in (*lines, "")]
 
     async def add_candidate(self, message: dict[str, Any]) -> None:
-        """Take one trickled candidate; an empty one means there are no more."""
+        """Take one trickled candidate; an empty one means there are no more.
+
+        The call is bundled into its first section. Firefox gathers for each section apart, and ends
+        each apart: what is said of the others belongs to transports that are gone.
+        """
+        if message.get("sdpMLineIndex"):
+            return
         text = str(message["candidate"])
         if not text:
             await self._connection.addIceCandidate(None)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 from .browser import CHROMIUM
+from .firefox import FIREFOX
 
 # Command: the Debian package that has it.
 COMMANDS = {
@@ -18,6 +19,10 @@ COMMANDS = {
     "turnserver": "coturn",
     "certutil": "libnss3-tools",
     CHROMIUM: "chromium",
+    FIREFOX: "firefox-esr",
+    "janus": "janus",
+    "node": "nodejs",
+    "npm": "npm",
 }
 
 

@@ -8,11 +8,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
-from .browser import open_page
+from .applications.packages import node_modules
+from .applications.table import APPLICATIONS
+from .browser import open_chromium
 from .ca import LabCA
 from .capture import Capture, Packet
+from .firefox import open_firefox
 from .leaks import addresses_in, is_mdns, local_names_in, packets_to
 from .net import APPROVED_TURN, LAN, PEER, SITE, SITE_NAME, SITE_TURN, STUN_ONLY, WAN, Lab
 from .servers import ice_servers, start_servers
@@ -20,6 +23,9 @@ from .site import HTTP, HTTPS
 
 ROOT = Path(__file__).parents[2]
 PAGE_SECONDS = 20.0
+Browser = Literal["chromium", "firefox"]
+BROWSERS: tuple[Browser, ...] = get_args(Browser)
+OPENERS = {"chromium": open_chromium, "firefox": open_firefox}
 
 
 @dataclass(frozen=True)
@@ -41,10 +47,13 @@ class Outcome:
         return json.dumps(self.received)
 
     @property
-    def signaled_text(self) -> str:
+    def bodies(self) -> list[str]:
         """Only what the page itself told the site, without the addresses that packets came from."""
-        bodies = [entry["body"] for entry in self.received if entry.get("body")]
-        return json.dumps(bodies)
+        return [entry["body"] for entry in self.received if entry.get("body")]
+
+    @property
+    def signaled_text(self) -> str:
+        return json.dumps(self.bodies)
 
     @property
     def local_type(self) -> str | None:
@@ -94,7 +103,26 @@ class World:
         self._calls = 0
 
     @contextmanager
-    def _site(self, record: Path) -> Iterator[None]:
+    def _application(self, name: str | None) -> Iterator[list[str]]:
+        """What runs beside the site for an application; yields what the site has to be told."""
+        if name is None:
+            yield []
+            return
+        application, modules = APPLICATIONS[name], node_modules()
+        options = [f"--application={name}", f"--node-modules={modules}"]
+        if application.start is None:
+            yield options
+            return
+        process = application.start(self.lab, modules)
+        try:
+            for port in application.ports:
+                process.wait_port("tcp", "127.0.0.1", port)
+            yield options
+        finally:
+            process.stop()
+
+    @contextmanager
+    def _site(self, record: Path, options: Sequence[str]) -> Iterator[None]:
         """The site, for one call only.
 
         A peer whose page is gone goes on sending for half a minute, and the client's refusals
@@ -110,6 +138,7 @@ class World:
             f"--key={self._key}",
             f"--record={record}",
             f"--ice-servers={json.dumps(ice_servers())}",
+            *options,
         ]
         site = self.lab.start(self.lab.internet, record.stem, argv, cwd=ROOT)
         try:
@@ -128,6 +157,8 @@ class World:
         scheme: str = "https",
         camera: bool = False,
         proxy: str | None = None,
+        browser: Browser = "chromium",
+        application: str | None = None,
     ) -> Outcome:
         """Open a page of the site in a browser of its own and watch until it is done."""
         lab, number = self.lab, self._calls
@@ -137,10 +168,11 @@ class World:
         internet = Capture(lab, lab.internet, WAN, "in", lab.directory / f"internet-{number}.pcap")
         url = f"{scheme}://{SITE_NAME}/{path}"
         with (
-            self._site(record),
+            self._application(application) as options,
+            self._site(record, options),
             client,
             internet,
-            open_page(lab, url, authorities, camera=camera, proxy=proxy) as page,
+            OPENERS[browser](lab, url, authorities, camera=camera, proxy=proxy) as page,
         ):
             read = page.finish(PAGE_SECONDS)
         (lab.directory / f"page-{number}.json").write_text(json.dumps(read, indent=1))

@@ -6,8 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtcguard.policy.decide import Decision, Subject, decide, decide_page, matches, site_matches
-from rtcguard.policy.model import RULE_ACTIONS, Config, Match, Rule
+from rtcguard.ice.server import parse_uri
+from rtcguard.policy.decide import (
+    Decision,
+    Subject,
+    decide,
+    decide_page,
+    decide_server,
+    matches,
+    site_matches,
+)
+from rtcguard.policy.model import OPAQUE, RULE_ACTIONS, Config, Match, Relay, RelayServer, Rule
 
 
 def subject(**of: object) -> Subject:
@@ -222,3 +231,84 @@ def test_page_rules(made: list[tuple[str, Match]], rule: str) -> None:
     decision = decide_page(rules(*made), "a.example.org", "10.1.2.3")
     assert decision.rule == rule
     assert decision.action == ("scrub" if rule == "default:page" else "block")
+
+
+# What cannot be read
+
+
+@pytest.mark.parametrize("direction", ["outbound", "inbound"])
+@pytest.mark.parametrize("inbound", ["auto", "keep", "strip"])
+def test_opaque_passes_by_default(direction: str, inbound: str) -> None:
+    """Much that is called `sdp` is none, so what cannot be read is told and goes on."""
+    made = decide(
+        Config(inbound=inbound),  # type: ignore[arg-type]
+        subject(candidate=OPAQUE, address="", direction=direction),
+    )
+    assert made == Decision("observe", "default:opaque", "a description that cannot be read")
+
+
+@pytest.mark.parametrize("action", RULE_ACTIONS)
+def test_opaque_is_decided_by_a_rule_that_names_it(action: str) -> None:
+    config = rules(
+        ("block", Match()),
+        ("block", Match(candidate=("host", "unknown"))),
+        ("block", Match(site=("b.example.org",), candidate=(OPAQUE,))),
+        (action, Match(candidate=("host", OPAQUE))),
+    )
+    made = decide(config, subject(candidate=OPAQUE, address=""))
+    assert made == Decision(action, "rule 3", f"rule 'rule 3' says {action}")  # type: ignore[arg-type]
+    # A rule on it says nothing of what can be read.
+    only = rules(("keep", Match(candidate=(OPAQUE,))))
+    assert decide(only, subject()).rule == "default:outbound"
+    by_address = Match(candidate=(OPAQUE,), address=(ip_network("10.0.0.0/8"),))
+    assert decide(rules(("block", by_address)), subject(candidate=OPAQUE, address="")).action == (
+        "observe"
+    )
+
+
+# ICE servers
+
+APPROVED = Relay(
+    servers=(
+        RelayServer(urls=("turn:relay.example.net:3478?transport=udp", "turns:192.0.2.7")),
+        RelayServer(urls=("turn:[2001:db8::7]:443?transport=tcp",)),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("uri", "relay", "action", "rule"),
+    [
+        ("stun:stun.example.org", Relay(), "strip", "default:servers"),
+        ("stuns:stun.example.org", Relay(site_servers="keep"), "strip", "default:servers"),
+        ("stun:relay.example.net", APPROVED, "strip", "default:servers"),
+        ("turn:turn.example.org", Relay(), "strip", "relay:site_servers"),
+        ("turns:turn.example.org", APPROVED, "strip", "relay:site_servers"),
+        ("turn:turn.example.org", Relay(site_servers="keep"), "keep", "relay:site_servers"),
+        ("turn:relay.example.net", APPROVED, "keep", "relay:servers"),
+        ("TURN:Relay.Example.NET:3478", APPROVED, "keep", "relay:servers"),
+        # The same server over another transport is no other server.
+        ("turn:relay.example.net?transport=tcp", APPROVED, "keep", "relay:servers"),
+        ("turns:192.0.2.7:5349?transport=tcp", APPROVED, "keep", "relay:servers"),
+        ("turn:[2001:db8::7]:443", APPROVED, "keep", "relay:servers"),
+        # Another port is.
+        ("turn:relay.example.net:3479", APPROVED, "strip", "relay:site_servers"),
+        ("turn:192.0.2.7", APPROVED, "strip", "relay:site_servers"),
+        ("turn:xrelay.example.net", APPROVED, "strip", "relay:site_servers"),
+        ("turn:relay.example.net.evil.org", APPROVED, "strip", "relay:site_servers"),
+    ],
+)
+def test_servers(uri: str, relay: Relay, action: str, rule: str) -> None:
+    made = decide_server(Config(relay=relay), parse_uri(uri))
+    assert (made.action, made.rule) == (action, rule)
+    assert made.reason
+
+
+def test_rules_on_candidates_say_nothing_of_servers() -> None:
+    config = rules(("keep", Match()), ("block", Match()))
+    assert decide_server(config, parse_uri("turn:turn.example.org")).action == "strip"
+
+
+@pytest.mark.parametrize("spelled", ["turn:[2001:db8:0::7]:443", "turn:[2001:DB8:0:0:0:0:0:7]:443"])
+def test_a_server_s_address_in_another_spelling(spelled: str) -> None:
+    assert decide_server(Config(relay=APPROVED), parse_uri(spelled)).action == "keep"

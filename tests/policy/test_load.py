@@ -146,8 +146,8 @@ RULE = "rules:\n  - "
         (RULE + "{name: a, match: {direction: out}, action: keep}", "3:34: "
          "rules[0].match.direction is one of outbound, inbound, found 'out'"),
         (RULE + "{name: a, match: {candidate: [hots]}, action: keep}", "3:35: "
-         "rules[0].match.candidate[0] is one of host, srflx, prflx, relay, unknown, found 'hots'; "
-         "did you mean 'host'?"),
+         "rules[0].match.candidate[0] is one of host, srflx, prflx, relay, unknown, opaque, found "
+         "'hots'; did you mean 'host'?"),
         (RULE + "{name: a, match: {adress: 10.0.0.1}, action: keep}", "3:23: unknown key "
          "'adress'; did you mean 'address'?"),
         (RULE + "{name: a, match: {}, action: keep}\n  - {name: a, match: {}, action: strip}",

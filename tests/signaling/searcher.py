@@ -1,60 +1,66 @@
 """Finds every address in a message, in its own way: it shares nothing with the rewriter.
 
-Where the rewriter opens the strings around points of interest, this reads JSON as JSON wherever a
-value may begin, at any nesting, and looks at every word of every text that comes out.
+Where the rewriter opens what stands around points of interest, this decodes the whole with a parser
+for each encoding, everything that comes out of it in every other way again, and looks at every word
+of every node. It has bounds on depth and work, so that it ends on any input; what lies behind them
+is not found, and no test may rest on it.
 """
 
-import ipaddress
-import json
 import re
+from collections import deque
 from collections.abc import Iterator
-from typing import Any
 
-_VALUE_BEGINS = re.compile(r'[\[{"]')
-_ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,}")
-_LOCAL_NAME = re.compile(r"(?<![0-9A-Za-z-])[0-9A-Za-z-]+\.local\b", re.IGNORECASE)
-# Duplicate keys stay: the last one is not the only one that a reader may take.
-_DECODER = json.JSONDecoder(strict=False, object_pairs_hook=list)
+from .searching import binary, text, words
+from .searching.words import canonical
+
+__all__ = ["addresses", "canonical", "nodes"]
+
+_DEEPEST = 12
+_MOST_NODES = 4000
+_LEAST_WORK = 4 << 20  # bytes, and as many times the message's own size as said below
+_WORK = 8
+_SHORTEST_STREAM = 10  # of what may be compressed
+# What hides an address, or is one, has so much to read. Noise often has four characters in a row.
+_LEGIBLE = re.compile(rb"[\x20-\x7e\r\n\t]{6}|(?:[\x20-\x7e]\x00){5}|(?:\x00[\x20-\x7e]){5}")
 
 
 def addresses(content: bytes) -> set[str]:
     """Every IP address, in one spelling each, and every `.local` name, at any depth."""
     found: set[str] = set()
-    for text in texts(content.decode("utf-8", "surrogateescape")):
-        for line in text.splitlines():
-            found.update(name.lower() for name in _LOCAL_NAME.findall(line))
-            found.update(filter(None, map(canonical, _ADDRESS.findall(line))))
+    for node in nodes(content):
+        found.update(words.standing_in(node))
     return found
 
 
-def canonical(word: str) -> str | None:
-    """One spelling for an address; None for a word that is none. A sentence's full stop is not
-    part of it, nor is a colon that ends or begins a key."""
-    for trimmed in (word, word.rstrip(".:"), word.lstrip(".:"), word.strip(".:")):
-        try:
-            return str(ipaddress.ip_address(trimmed))
-        except ValueError:
+def nodes(content: bytes) -> Iterator[bytes]:
+    """The message and everything that any decoder makes of it or of another node, each once."""
+    work = max(_LEAST_WORK, _WORK * len(content))
+    seen = {content}
+    waiting = deque([(content, 0)])
+    while waiting:
+        node, depth = waiting.popleft()
+        yield node
+        if depth == _DEEPEST:
             continue
-    return None
+        for made in _inner(node, depth):
+            if made in seen or not (_legible(made) or len(made) >= _SHORTEST_STREAM):
+                continue
+            work -= len(made)
+            if len(seen) >= _MOST_NODES or work < 0:
+                return
+            seen.add(made)
+            waiting.append((made, depth + 1))
 
 
-def texts(text: str) -> Iterator[str]:
-    """The text, and every string of every JSON value in it, and of those in these."""
-    yield text
-    position = 0
-    while (begin := _VALUE_BEGINS.search(text, position)) is not None:
-        try:
-            value, position = _DECODER.raw_decode(text, begin.start())
-        except (ValueError, RecursionError):
-            position = begin.end()
-            continue
-        for inner in _strings(value):
-            yield from texts(inner)
+def _inner(node: bytes, depth: int) -> Iterator[bytes]:
+    if not binary.is_text(node):
+        for made, certain in binary.inflated(node, thorough=depth == 0):
+            if certain or _legible(made):
+                yield made
+    if _legible(node):
+        yield from text.inner(node)
+        yield from binary.strings(node)
 
 
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _strings(inner)
+def _legible(node: bytes) -> bool:
+    return _LEGIBLE.search(node) is not None or (3 <= len(node) < 6 and binary.is_text(node))

@@ -164,3 +164,127 @@ def wrapped(
         text = around.replace("%s", string)
         head, tail = around.split("%s")[0], around.split("%s")[-1]
     return Wrapped(written, text.encode(), head.encode(), tail.encode())
+
+
+# What is rarer, and what no browser writes but some stack reads
+
+FQDNS = ("xlm120.example.com", "turn-7.example.net")
+# Each with what a reader of it knows: the zone is the client's own matter, the mapped one is IPv4.
+ODD_ADDRESSES = (
+    *(
+        ("fe80::1c2d:3e4f:5a6b:7c8d%eth0", "fe80::1c2d:3e4f:5a6b:7c8d"),
+        ("fd00:aaaa::17%3", "fd00:aaaa::17"),
+    ),
+    *(("::ffff:192.168.1.5", "192.168.1.5"), ("::FFFF:203.0.113.77", "203.0.113.77")),
+    *(("::ffff:cb00:714d", "203.0.113.77"), ("[2001:db8:1::5]", "2001:db8:1::5")),
+    *(("PRINTER.LOCAL", "printer.local"), ("fd00:aaaa:0:0:0:0:0:17", "fd00:aaaa::17")),
+)
+
+
+@st.composite
+def odd_candidates(draw: st.DrawFn, marked: bool = False) -> Written:
+    """Candidates at the edge of the grammar or beyond it, which someone's parser still takes.
+
+    None is a relay that can be told for sure, so all its addresses are the client's. With `marked`
+    it begins with `candidate:`, with or without `a=`; otherwise also with its foundation.
+    """
+    spelled, meant = draw(st.sampled_from(ODD_ADDRESSES) | client_ips.map(lambda ip: (ip, ip)))
+    client = {meant}
+    if draw(st.integers(0, 9)) == 0:
+        spelled, client = draw(st.sampled_from(FQDNS)), set()
+    begins = ["candidate:", "a=candidate:", "Candidate:", "A=CANDIDATE:"]
+    kinds = ["host", "HoSt", "srflx", "PRFLX", "local", "x-new", "hosted", "relayed", "0"]
+    unreadable = ["-1", "1e9", "4294967296", "99999999999999999999", "x", "0x7f"]
+    number = st.one_of(numbers.map(str), st.sampled_from(unreadable))
+    words = [
+        draw(st.sampled_from(begins if marked else [*begins, ""]))
+        + draw(st.sampled_from(["1", "842163049", "aB+/", "x" * 32])),
+        draw(st.one_of(st.sampled_from(["1", "2"]), number)),
+        draw(st.sampled_from(["udp", "tcp-act", "tcp-so", "ssltcp", "xTLS", "TLS", "sctp"])),
+        draw(number),
+        spelled,
+        draw(st.one_of(ports.map(str), number)),
+        "typ",
+        draw(st.sampled_from(kinds)),
+    ]
+    if draw(st.booleans()):
+        related, known = draw(st.sampled_from(ODD_ADDRESSES))
+        client.add(known)
+        words += ["raddr", related, "rport", draw(ports.map(str))]
+    words += draw(st.lists(st.sampled_from(["x", "", "typ", "relay", "é", "a=b:c", "0"])))
+    text = " ".join(words) + draw(st.sampled_from(["", "", " ", "   ", "\r\n"]))
+    return Written(text, frozenset(client))
+
+
+@dataclass(frozen=True)
+class Structured:
+    """A candidate as an object, as ORTC, mediasoup and getStats write it."""
+
+    value: dict[str, object]
+    client: frozenset[str]
+    relays: frozenset[str] = frozenset()
+
+    def written(self) -> Written:
+        return Written(json.dumps(self.value), self.client, self.relays)
+
+
+@st.composite
+def structured(draw: st.DrawFn) -> Structured:
+    """Keys in any order and in each spelling; ports as numbers and as texts."""
+    kind = draw(st.sampled_from(TYPES))
+    address = draw(relays if kind == "relay" else client_addresses)
+    client = set() if kind == "relay" else {address}
+    ends_in = draw(st.sampled_from([int, int, str]))
+    address_key = draw(st.sampled_from(["ip", "address", "ipAddress"]))
+    stats = draw(st.booleans())
+    type_key = "candidateType" if stats else draw(st.sampled_from(["type", "candidateType"]))
+    value: dict[str, object] = {
+        "foundation": draw(st.sampled_from(["udpcandidate", "842163049", "0"])),
+        "priority": draw(numbers),
+        address_key: address,
+        draw(st.sampled_from(["port", "portNumber"])): ends_in(draw(ports)),
+        type_key: kind,
+        draw(st.sampled_from(["protocol", "transport"])): draw(st.sampled_from(["udp", "tcp"])),
+    }
+    if stats:
+        value |= {"id": "RTCIceCandidate_x7", "type": "local-candidate", "timestamp": 1.5}
+    if address_key == "ip" and draw(st.booleans()):
+        value["address"] = address  # mediasoup and getStats write both
+    if draw(st.booleans()):
+        value["component"] = draw(st.sampled_from([1, "rtp"]))
+    if kind != "host" and draw(st.booleans()):
+        related = draw(client_addresses)
+        client.add(related)
+        value |= {"relatedAddress": related, "relatedPort": ends_in(draw(ports))}
+    order = draw(st.permutations(sorted(value)))
+    relay = frozenset({address} if kind == "relay" else ())
+    return Structured({key: value[key] for key in order}, frozenset(client), relay)
+
+
+@st.composite
+def jingle(draw: st.DrawFn) -> Written:
+    """Jingle's `<candidate/>` elements: attributes in any order, in either quotes."""
+    client: set[str] = set()
+    of_relays: set[str] = set()
+    made = ""
+    for index in range(draw(st.integers(1, 3))):
+        kind = draw(st.sampled_from(TYPES))
+        ip = draw(relays if kind == "relay" else client_ips)
+        (of_relays if kind == "relay" else client).add(ip)
+        attributes = {"ip": ip, "port": str(draw(ports)), "type": kind, "protocol": "udp"}
+        attributes |= {"component": "1", "foundation": "7", "generation": "0", "id": f"c{index}"}
+        if kind != "host":
+            related = draw(client_ips)
+            client.add(related)
+            attributes |= {"rel-addr": related, "rel-port": str(draw(ports))}
+        quote, space = draw(st.sampled_from("'\"")), draw(st.sampled_from([" ", "\n  "]))
+        order = draw(st.permutations(sorted(attributes)))
+        listed = "".join(f"{space}{key}={quote}{attributes[key]}{quote}" for key in order)
+        made += f"<candidate{listed}{draw(st.sampled_from(['/>', ' />', '></candidate>']))}"
+    text = (
+        "<iq type='set' id='x:1' to='room@example.com/focus'><jingle xmlns='urn:xmpp:jingle:1' "
+        "action='transport-info' sid='a1'><content creator='initiator' name='audio'><transport "
+        f"xmlns='urn:xmpp:jingle:transports:ice-udp:1' ufrag='F7gI' pwd='x9cml'>{made}"
+        "</transport></content></jingle></iq>"
+    )
+    return Written(text, frozenset(client), frozenset(of_relays))

@@ -31,11 +31,14 @@ def test_inert(prefix: str, length: int) -> None:
         assert candidate.is_inert(candidate.parse(made.decode()))
 
 
-@given(st.integers(1, 5))
-def test_port_like(length: int) -> None:
-    made = edits.port_like(length)
-    assert len(made) == length
-    assert made.isdigit() and 0 < int(made) < 65536
+@given(st.integers(1, 600))
+def test_port(length: int) -> None:
+    made = edits.port(length)
+    if made is None:
+        assert length > 5
+    else:
+        assert len(made) == length
+        assert made.isdigit() and 0 < int(made) < 65536
 
 
 @given(st.binary(max_size=40), st.lists(st.tuples(st.integers(0, 40), st.binary(min_size=1))))
@@ -48,11 +51,11 @@ def test_apply(content: bytes, wanted: list[tuple[int, bytes]]) -> None:
             continue
         if span <= covered and made.covers(start):
             before = made.apply(content)
-            with contextlib.suppress(ValueError):  # over two edits that touch
+            with contextlib.suppress(edits.Overlap):  # over two edits that touch
                 made.add(start, text)
             assert made.apply(content) == before
         elif span & covered:
-            with pytest.raises(ValueError, match="overlaps"):
+            with pytest.raises(edits.Overlap, match="overlaps"):
                 made.add(start, text)
         else:
             made.add(start, text)
@@ -60,6 +63,9 @@ def test_apply(content: bytes, wanted: list[tuple[int, bytes]]) -> None:
             covered |= span
     assert made.apply(content) == bytes(expected)
     assert all(made.covers(at) == (at in covered) for at in range(len(content)))
+    spans = made.spans()
+    assert spans == sorted(spans) and len(spans) == len(made)
+    assert {at for span in spans for at in range(*span)} == covered
 
 
 def test_apply_nothing() -> None:

@@ -1,11 +1,14 @@
 """The rewriter in detail: an offer, decisions, records."""
 
 import json
+from collections.abc import Callable
+from urllib.parse import parse_qsl, quote_plus
 
 import pytest
 
 from rtcguard.policy.load import load
 from rtcguard.policy.model import CANDIDATE_TYPES, RULE_ACTIONS, Config
+from rtcguard.signaling import Rewrite
 
 from .offers import (
     HOST,
@@ -179,6 +182,14 @@ def test_line_ends_as_text(content: str) -> None:
 def test_stray_quotes_hide_nothing() -> None:
     text = f'say "hello\n{{"candidate":"{HOST}"}}\nit"s {{"candidate":"{HOST}"}}'
     assert "192.168.1.5" not in outbound(text).content.decode()
+
+
+@pytest.mark.parametrize("around", ["I saw %s in my logs", '{"log":"[ice] local: %s, sent"}'])
+def test_a_candidate_in_prose_loses_its_address_alone(around: str) -> None:
+    """A log that is uploaded tells as much as signaling does; all else of it stays."""
+    made = outbound(around % HOST).content.decode()
+    assert made == around % HOST.replace("192.168.1.5", "0.0.100.100")
+    assert inbound(around % HOST).content.decode() == around % HOST
 
 
 # Decisions
@@ -363,3 +374,71 @@ def test_a_blocked_address_is_recorded() -> None:
 def test_one_record_for_a_candidate_in_each_section() -> None:
     made = outbound(f"v=0\r\na={HOST}\r\nm=audio 9 x 0\r\na={HOST}\r\n")
     assert len(made.records) == 1
+
+
+# What forms, games and binary maps have shown
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        # Candidates without their name need no percent sign (werift, libdatachannel).
+        "c=1+1+udp+2122260223+192.168.1.5+46154+typ+host",
+        "a=1&c=1+1+udp+2122260223+192.168.1.5+46154+typ+host&b=%41",
+        "c=candidate:1+1+udp+2122260223+192.168.1.5+46154+typ+host",
+        "c=%0Acandidate:1+1+udp+2122260223+192.168.1.5+46154+typ+host",
+        "c=candidate%3A1+1+udp+2122260223+192.168.1.5+46154+typ+host",
+        "c=" + quote_plus(f"v=0\r\na={HOST}\r\n"),
+    ],
+)
+def test_a_form(content: str) -> None:
+    made = outbound(content)
+    assert not made.blocked and len(made.content) == len(content)
+    before, after = (parse_qsl(text) for text in (content, made.content.decode()))
+    assert [key for key, _ in before] == [key for key, _ in after]
+    assert not any("192.168.1.5" in value for _, value in after)
+    assert b" " not in made.content  # it may be a URL
+
+
+@pytest.mark.parametrize("word", ["turn:left", "turn:3", "turn:12", "stun:ned", "turn:around"])
+def test_words_that_are_no_servers(word: str) -> None:
+    """A game's moves: no server has a name of one label that every client knows."""
+    content = f'{{"command":"{word}"}}'
+    made = inbound(content)
+    assert (made.content.decode(), made.blocked) == (content, "")
+
+
+@pytest.mark.parametrize("host", ["a.io", "t.co", "abc.com", "ab.com.", "stun.io", "1.1.1.1"])
+def test_servers_of_short_names(host: str) -> None:
+    """There is no name under .invalid as short as some are, and the site must go on."""
+    content = f'{{"iceServers":[{{"urls":["stun:{host}","stun:{host}:3478"]}}]}}'
+    made = inbound(content)
+    assert not made.blocked and len(made.content) == len(content)
+    assert host not in made.content.decode()
+    json.loads(made.content)
+
+
+@pytest.mark.parametrize(
+    ("direction", "content"),
+    [
+        (outbound, b"a=remote-candidates:" * 8_000),
+        (outbound, b"a=remote-candidates:1 " * 4_900),
+        (outbound, b"\x1f\x8b\x08\0" * 300_000),
+        (outbound, b"\x78\x9c" * 200_000),
+        (outbound, b'"typ \\' * 100_000),
+        (outbound, b"%41&" * 100_000),
+        (outbound, b"a=" + HOST.encode() + b"\r\n" + b"10.1.2.3 " * 50_000),
+        (outbound, b'{"foundation":"x",' + b'"ip":"10.1.2.3",' * 20_000 + b"}"),
+        (inbound, b'["stun:stun.example.org",' + b'"iceServers":[{' * 4_000),
+        (inbound, b'["stun:stun.example.org",' + b'"iceServers":[{' * 4_000 + b"]"),
+        (inbound, b'["stun:stun.example.org"]' + b"<service " * 50_000),
+        (inbound, b'["stun:stun.example.org"]' + b'"services":[{' * 50_000),
+    ],
+    ids=lambda one: one[:24].decode("latin-1") if isinstance(one, bytes) else one.__name__,
+)  # fmt: skip
+def test_time(direction: Callable[..., Rewrite], content: bytes) -> None:
+    """One message must not hold up the others. What takes time by the square takes minutes here."""
+    server = {"urls": ["turn:relay.example.net"], "username": "u", "credential": "c"}
+    text = content if direction is outbound else content.decode()
+    made = direction(text, servers=(server,))
+    assert made.blocked or len(made.content) >= len(content)

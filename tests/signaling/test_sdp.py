@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtcguard.signaling import sdp
+from rtcguard.signaling import scan, sdp
 
 from .strategies import Written, candidates, descriptions
 
@@ -21,7 +21,7 @@ HOST = b"candidate:1 1 udp 2122260223 192.168.1.5 46154 typ host"
         (HOST[10:], HOST[10:]),  # without any prefix (werift, libdatachannel)
         (HOST[10:].replace(b"typ", b"TYP"), HOST[10:].replace(b"typ", b"TYP")),
         (b"candidate: Alice", b"candidate: Alice"),  # for the candidate's parser to tell
-        (b"candidate:", None),
+        (b"candidate:", b"candidate:"),
         (b"", None),
         (b"the candidate: Alice", None),
         (HOST + b"\r\n" + HOST, None),
@@ -39,9 +39,9 @@ def test_single_candidate(text: bytes, found: bytes | None) -> None:
 def test_candidate_lines(end: bytes) -> None:
     lines = [b"v=0", b"a=" + HOST, b"a=end-of-candidates", b"A=" + HOST.upper(), HOST, b"a=x:1"]
     text = end.join(lines)
-    found = [text[at.start : at.end] for at in sdp.candidates(text)]
+    found = [text[at.start : at.end] for at in sdp.candidates(text, scan.points(text))]
     assert found == [lines[1], lines[3], lines[4]]
-    assert all(at.line for at in sdp.candidates(text))
+    assert all(at.line for at in sdp.candidates(text, scan.points(text)))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_candidate_lines(end: bytes) -> None:
 )
 def test_ufrags(lines: str, ufrags: list[str]) -> None:
     text = lines.replace("|", "\r\n").encode().replace(b"HOST", b"a=" + HOST)
-    assert [at.ufrag for at in sdp.candidates(text)] == ufrags
+    assert [at.ufrag for at in sdp.candidates(text, scan.points(text))] == ufrags
 
 
 @pytest.mark.parametrize(
@@ -84,14 +84,18 @@ def test_ufrags(lines: str, ufrags: list[str]) -> None:
 )
 def test_addresses(line: bytes, found: list[tuple[bytes, str]]) -> None:
     text = b"v=0\r\n" + line + b"\r\nt=0 0\r\n"
-    assert [(text[at.start : at.end], at.line) for at in sdp.addresses(text)] == found
+    assert [
+        (text[at.start : at.end], at.line) for at in sdp.addresses(text, scan.points(text))
+    ] == found
 
 
 @given(descriptions())
 def test_every_candidate_line_is_found(written: Written) -> None:
     text = written.text.encode()
     lines = [line for line in written.text.splitlines() if line.startswith("a=candidate:")]
-    assert [text[at.start : at.end].decode() for at in sdp.candidates(text)] == lines
+    assert [
+        text[at.start : at.end].decode() for at in sdp.candidates(text, scan.points(text))
+    ] == lines
 
 
 @given(candidates())
@@ -104,5 +108,5 @@ def test_every_single_candidate_is_found(written: Written) -> None:
 
 @given(st.binary())
 def test_total(text: bytes) -> None:
-    for at in [*sdp.candidates(text), *sdp.addresses(text)]:
+    for at in [*sdp.candidates(text, scan.points(text)), *sdp.addresses(text, scan.points(text))]:
         assert 0 <= at.start < at.end <= len(text)

@@ -1,6 +1,6 @@
 // A page of a usual leaking site, which writes down everything that a page can read.
 //
-// Query: signaling=ws|http, limit=<ms until it gives up>.
+// Query: signaling=ws|http, servers=json|script, limit=<ms until it gives up>.
 "use strict";
 
 const lab = window.__lab = {
@@ -35,7 +35,17 @@ function describe(pc, when) {
   }
 }
 
+const watched = [];  // every connection of this page
+
+// Writes down what this connection tells; to be called before it is given a local description.
+// Applications whose library makes the connection call it as soon as they get hold of it.
 function watch(pc) {
+  watched.push(pc);
+  let began = 0;
+  pc.addEventListener("icegatheringstatechange", () => {
+    if (pc.iceGatheringState === "gathering") began ||= performance.now();
+    if (pc.iceGatheringState === "complete") lab.gatheringMs ??= Math.round(performance.now() - began);
+  });
   pc.addEventListener("icecandidate", ({candidate, url}) => {
     lab.candidates.push(candidate && {
       at: elapsed(), candidate: candidate.candidate, type: candidate.type, protocol: candidate.protocol,
@@ -66,8 +76,8 @@ async function readStats(pc) {
   for (const stat of report.values()) {
     lab.stats.push({at: elapsed(), ...stat});
     if (stat.type === "outbound-rtp") lab.packetsSent += stat.packetsSent;
-    if (stat.type !== "transport") continue;
-    const pair = entry(stat.selectedCandidatePairId);
+    // Firefox marks the pair itself.
+    const pair = stat.type === "transport" ? entry(stat.selectedCandidatePairId) : stat.selected && stat;
     if (pair) lab.selected = {local: entry(pair.localCandidateId), remote: entry(pair.remoteCandidateId)};
   }
   const ice = pc.sctp?.transport?.iceTransport;
@@ -110,32 +120,36 @@ function overHttp(pc, gathered) {
   };
 }
 
-async function call(pc, addTracks) {
-  watch(pc);
-  let described = 0;
-  const gathered = new Promise((resolve) => pc.addEventListener("icegatheringstatechange", () => {
-    if (pc.iceGatheringState !== "complete") return;
-    lab.gatheringMs = Math.round(performance.now() - described);
-    resolve();
+function gathering(pc) {
+  return new Promise((resolve) => pc.addEventListener("icegatheringstatechange", () => {
+    if (pc.iceGatheringState === "complete") resolve();
   }));
-  const offered = query.get("signaling") === "http" ? overHttp(pc, gathered) : overWebSocket(pc);
-  const channel = pc.createDataChannel("lab");
-  const echoed = new Promise((resolve) => {
-    const greeting = `hello ${Math.random()}`;
+}
+
+const greeting = `hello ${Math.random()}`;
+
+// Says hello on a data channel, and is done when the far side has said it back, be it in a sentence.
+function echoOf(channel) {
+  return new Promise((resolve) => {
     channel.onopen = () => channel.send(greeting);
     channel.onmessage = ({data}) => {
-      lab.echo = data === greeting;
+      lab.echo = String(data).endsWith(greeting);
       resolve();
     };
   });
+}
+
+async function call(pc, addTracks) {
+  watch(pc);
+  const gathered = gathering(pc);
+  const offered = query.get("signaling") === "http" ? overHttp(pc, gathered) : overWebSocket(pc);
+  const echoed = echoOf(pc.createDataChannel("lab"));
   await addTracks(pc);
   const offer = await pc.createOffer();
   lab.offers.push(offer.sdp);
-  described = performance.now();
   await pc.setLocalDescription(offer);
   await offered();
   await Promise.all([echoed, gathered]);
-  lab.connected = true;
 }
 
 async function readAll(pc) {
@@ -145,20 +159,31 @@ async function readAll(pc) {
   lab.offers.push((await pc.createOffer()).sdp);
 }
 
-// Runs the page's call to its end, or to its limit, and then reads everything once more.
-async function main(addTracks) {
+// Sites fetch their servers, or have them in a script.
+async function configured() {
+  const {iceServers} = query.get("servers") === "script"
+    ? (await import("/config.js")).default
+    : await (await fetch("/config.json")).json();
+  return {iceServers, iceTransportPolicy: "all"};
+}
+
+// Runs a call to its end, or to its limit, and then reads everything once more. `start` gets the
+// configuration that a usual site would give its connection.
+async function run(start) {
   const limit = pause(Number(query.get("limit") ?? 10000)).then(() => { throw new Error("too late"); });
   try {
-    const {iceServers} = await (await fetch("/config.json")).json();
-    const pc = new RTCPeerConnection({iceServers, iceTransportPolicy: "all"});
+    const configuration = await configured();
     try {
-      await Promise.race([call(pc, addTracks), limit]);
+      await Promise.race([start(configuration), limit]);
+      lab.connected = true;
       await pause(500);  // let some media and the last checks pass
     } finally {
-      await readAll(pc);
+      for (const pc of watched) await readAll(pc).catch((error) => failed("reading", error));
     }
   } catch (error) {
     failed("call", error);
   }
   lab.done = true;
 }
+
+const main = (addTracks) => run((configuration) => call(new RTCPeerConnection(configuration), addTracks));

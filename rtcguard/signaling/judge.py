@@ -1,0 +1,369 @@
+"""What is decided about each finding of a message, what is written over it, what is recorded."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from rtcguard.errors import ParseError
+from rtcguard.ice import address as addresses
+from rtcguard.ice import candidate as candidates
+from rtcguard.policy.decide import Decision, Subject, decide, decide_server
+from rtcguard.policy.model import OPAQUE, Config
+from rtcguard.policy.record import Record
+from rtcguard.signaling import edits, sdp
+from rtcguard.signaling.message import Message
+from rtcguard.signaling.servers import ServerAt
+from rtcguard.signaling.structured import Fields
+from rtcguard.signaling.views import Make, View
+
+# No call has as many. The bound keeps the time that one message can take, in a proxy that serves
+# others too.
+MAX_FINDINGS: Final = 5000
+
+# Of these scopes are the addresses of hosts, beside candidates those of the client.
+_OWN_SCOPES: Final = ("private", "ula", "link-local", "mdns", "cgnat")
+# What percent-encoding and XML write for a character: as `scan` looks for it.
+_HIDDEN: Final = re.compile(rb"%(?:[2-7][0-9A-Fa-f]|0[9ADad])|&(?:#x?[0-9A-Fa-f]{1,5}|quot);")
+_MARK: Final = re.compile(r"[.:]")  # one is in every address, and in every whole host name
+_IPV4: Final = re.compile(rb"([0-9]{1,3}(?:\.[0-9]{1,3}){3})[^0-9]?$", re.DOTALL)
+# What stands around a value: quotes, or bytes of a binary message.
+_ENDS: Final = frozenset("\"'") | frozenset(map(chr, (*range(32), *range(127, 256))))
+
+DONE: Final = {
+    "keep": "kept",
+    "scrub": "scrubbed",
+    "strip": "stripped",
+    "block": "blocked",
+    "observe": "observed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What becomes of one candidate, wherever it stands in the message."""
+
+    action: str
+    kind: str  # its type, as a tombstone names it
+    parsed: candidates.Candidate | None = None  # None: it is not readable
+
+
+class Judge:
+    """The findings of one message so far."""
+
+    def __init__(self, message: Message, config: Config) -> None:
+        self.blocked = ""
+        self.has_findings = False
+        self.has_servers = False
+        self.is_full = False
+        self.unsettled = False  # what was edited is no plain candidate: it is to be seen again
+        self._message, self._config = message, config
+        self._findings = 0
+        self._kept: set[str] = set()  # canonical addresses that go on
+        self._gone: set[str] = {addresses.canonical(message.client)} - {""}
+        self._verdicts: dict[tuple[bytes, str], _Verdict | None] = {}
+        # By what they tell, so that a candidate repeated in each section is one event.
+        self._records: dict[tuple[object, ...], Record] = {}
+
+    def records(self) -> tuple[Record, ...]:
+        return tuple(self._records.values())
+
+    def block(self, reason: str) -> None:
+        self.blocked = self.blocked or reason
+
+    def refuse(self, reason: str) -> None:
+        """Blocks a message for what it is as a whole."""
+        self.block(reason)
+        self._record("payload", Decision("block", "default:opaque", reason), "", 0, "", "")
+
+    # Candidates -----------------------------------------------------------------------------
+
+    def candidate(self, view: View, at: sdp.CandidateAt) -> None:
+        """Decides one candidate and edits it, unless it is none, or inert already."""
+        written = view.text[at.start : at.end]
+        if _HIDDEN.search(written):
+            return  # another view shows what is meant
+        known = (written, at.ufrag)
+        if known not in self._verdicts:
+            self._verdicts[known] = self._verdict(written.decode("latin-1"), at.ufrag)
+        verdict = self._verdicts[known]
+        if verdict is None:
+            return
+        self.has_findings = True
+        self._count()
+        if verdict.action == "strip":
+            self._strip(view, at, verdict.kind, written)
+            plain = verdict.parsed is not None and b"andidate:" in written.lower()
+            self.unsettled = self.unsettled or not plain
+        elif verdict.action == "scrub" and verdict.parsed is not None:
+            self._scrub_related(view, at.start, verdict.parsed)
+
+    def candidate_within(self, view: View, at: sdp.Within) -> None:
+        """Decides a candidate in the midst of other text: its addresses alone are overwritten."""
+        if self._message.direction == "inbound" and not at.glued:
+            return  # nobody takes a candidate out of prose; what a server tells is not the client's
+        if _HIDDEN.search(view.text, at.start, at.end):
+            return
+        address = view.text[slice(*at.address)].decode("latin-1")
+        kind = at.type if at.type in candidates.TYPES else "unknown"
+        if addresses.is_unroutable(address) or view.covers(at.address[0]):
+            return
+        self.has_findings = self.unsettled = True
+        self._count()
+        decision = self._decide(kind, address)
+        if decision.action == "strip":
+            self._gone.add(addresses.canonical(address))
+            self._overwrite(view, *at.address)
+        else:
+            self._kept.add(addresses.canonical(address))
+        if decision.action in ("strip", "scrub"):
+            after = view.text[at.address[1] : at.end].decode("latin-1")
+            for start, end in addresses.spans(after):
+                if not addresses.is_unroutable(after[start:end]) and not view.covers(
+                    at.address[1] + start
+                ):
+                    self._gone.add(addresses.canonical(after[start:end]))
+                    self._overwrite(view, at.address[1] + start, at.address[1] + end)
+        self._record("candidate", decision, address, at.port, kind, "")
+
+    def candidate_fields(self, view: View, at: Fields) -> None:
+        """Decides a candidate that is written field by field: its addresses are overwritten."""
+        address = view.text[slice(*at.address)].decode("latin-1")
+        if addresses.is_unroutable(address):
+            return
+        self.has_findings = self.unsettled = True
+        self._count()
+        decision = self._decide(at.type, address)
+        gone = list(at.others) if decision.action in ("strip", "scrub") else []
+        if decision.action == "strip":
+            gone.append(at.address)
+        else:
+            self._kept.add(addresses.canonical(address))
+        for start, end in gone:
+            told = view.text[start:end].decode("latin-1")
+            if addresses.canonical(told) in self._kept or addresses.is_unroutable(told):
+                continue
+            if not view.covers(start):
+                self._gone.add(addresses.canonical(told))
+                self._overwrite(view, start, end)
+        self._record("candidate", decision, address, at.port, at.type, "")
+
+    def opaque(self) -> None:
+        """Decides a message with a description that no view shows: encrypted, or compressed in a
+        way of its own. Rings 1 and 3 hold what it may tell."""
+        self._record("payload", self._decide(OPAQUE, ""), "", 0, OPAQUE, "")
+
+    def _verdict(self, text: str, ufrag: str) -> _Verdict | None:
+        try:
+            parsed = candidates.parse(text)
+        except ParseError as error:
+            return self._unreadable(text, ufrag, str(error))
+        if candidates.is_inert(parsed):
+            return None
+        kind = parsed.type if parsed.type in candidates.TYPES else "unknown"
+        decision = self._decide(kind, parsed.address)
+        if not ufrag:
+            ufrag = next((value for name, value in parsed.extensions if name == "ufrag"), "")
+        self._record("candidate", decision, parsed.address, parsed.port, kind, ufrag)
+        if decision.action in ("strip", "scrub"):
+            self._gone.update(addresses.canonical(text[a:b]) for a, b in parsed.others)
+        own = self._gone if decision.action == "strip" else self._kept
+        own.add(addresses.canonical(parsed.address))
+        return _Verdict(decision.action, kind, parsed)
+
+    def _unreadable(self, text: str, ufrag: str, error: str) -> _Verdict | None:
+        """A candidate that no strict parser reads counts as not relay: some browser may read it."""
+        if not text.lstrip().lower().startswith("a=") and not candidates.has_type(text):
+            return None  # prose that begins with the word
+        if not any(len(word) > 2 and _MARK.search(word) for word in text.split()[1:]):
+            return None  # nothing in it could be an address: a template, say
+        address = candidates.loose_address(text)
+        if not address and any(addresses.is_unroutable(word) for word in text.split()):
+            return None  # reaches nobody: one of ours, with what stood behind it
+        decision = self._decide("unknown", address)
+        stays = decision.action in ("keep", "observe")
+        if not stays:
+            decision = Decision(decision.action, decision.rule, f"not readable: {error}")
+        self._record("candidate", decision, address, 0, "unknown", ufrag)
+        (self._kept if stays else self._gone).add(addresses.canonical(address))
+        return _Verdict("keep" if stays else "strip", "unreadable")
+
+    def _strip(self, view: View, at: sdp.CandidateAt, kind: str, written: bytes) -> None:
+        made: Make = _tombstone(kind) if at.line else _inert(written)
+        if not self._replace(view, at.start, at.end, made):
+            self.block("a candidate in it cannot be overwritten in place")
+
+    def _scrub_related(self, view: View, start: int, parsed: candidates.Candidate) -> None:
+        """Overwrites raddr, rport and every other address beside the candidate's own."""
+        others = parsed.others
+        for span in others:
+            self._overwrite(view, start + span[0], start + span[1])
+        port = parsed.related_port_span
+        if not others or port is None:
+            return
+        if not self._replace(view, start + port[0], start + port[1], edits.port):
+            self.block("a related port in it cannot be overwritten in place")
+
+    # Addresses outside of candidates ----------------------------------------------------------
+
+    def default_address(self, view: View, at: sdp.AddressAt) -> None:
+        """Takes out an address on one of SDP's own lines, unless it is a relay's that goes on."""
+        self.has_findings = True
+        self.unsettled = self.unsettled or at.line == "a=remote-candidates"
+        text = view.text[at.start : at.end].decode("latin-1")
+        canonical = addresses.canonical(text)
+        if not _is_harmless(text) and canonical not in self._kept and not view.covers(at.start):
+            self._gone.add(canonical)
+            self._scrub(view, at.start, at.end, text, at.line)
+
+    def repeated_address(self, view: View, end: int, *, is_ipv4: bool) -> None:
+        """Takes out an address that ends about `end`, if it is one that must not be told: one that
+        was taken out elsewhere, or a private one that is a value by itself."""
+        if is_ipv4:  # it has one spelling only
+            found = _IPV4.search(view.text, max(0, end - 16), end)
+            word = found[1].decode() if found else ""
+            if word not in self._gone and addresses.scope(word) not in _OWN_SCOPES:
+                return
+        first = max(0, end - 64)
+        text = view.text[first : end + 64].decode("latin-1")
+        for start, stop in addresses.spans(text):
+            word = text[start:stop]
+            canonical = addresses.canonical(word)
+            if canonical in self._kept or _is_harmless(word) or view.covers(first + start):
+                continue
+            alone = text[start - 1 : start] in _ENDS and text[stop : stop + 1] in _ENDS
+            if canonical in self._gone or (alone and addresses.scope(word) in _OWN_SCOPES):
+                self._scrub(view, first + start, first + stop, word, "another line")
+
+    def _scrub(self, view: View, start: int, end: int, text: str, line: str) -> None:
+        self._count()
+        decision = Decision("scrub", "default:outbound", f"an address of the client in {line}")
+        if not self._replace(view, start, end, _unroutable(text)):
+            reason = f"the address in {line} cannot be taken out in place"
+            decision = Decision("block", "default:outbound", reason)
+            self.block(reason)
+        self._record("description", decision, text, 0, "", "")
+
+    def _overwrite(self, view: View, start: int, end: int) -> None:
+        text = view.text[start:end].decode("latin-1")
+        if not self._replace(view, start, end, _unroutable(text)):
+            self.block("an address beside a candidate cannot be overwritten in place")
+
+    # Servers -----------------------------------------------------------------------------------
+
+    def server(self, view: View, at: ServerAt) -> None:
+        """Decides an ICE server that a site tells its client of; it is overwritten by a name that
+        nobody has."""
+        self.has_servers = True
+        if addresses.is_unroutable(at.uri.host) or view.covers(at.start):
+            return
+        self._count()
+        decision = decide_server(self._config, at.uri)
+        if decision.action == "strip" and not self._replace(view, at.start, at.end, _nowhere):
+            self.block("an ICE server in it cannot be overwritten in place")
+        destination = addresses.host_port(at.uri.host, at.uri.port)
+        self._record("server", decision, "", 0, "", "", destination)
+
+    def _replace(self, view: View, start: int, end: int, make: Make) -> bool:
+        try:
+            return view.replace(start, end, make)
+        except edits.Overlap:
+            self.unsettled = True
+            return True
+
+    # Deciding and recording -------------------------------------------------------------------
+
+    def _decide(self, kind: str, address: str) -> Decision:
+        message = self._message
+        subject = Subject(
+            site=message.site,
+            client=message.client,
+            direction=message.direction,
+            candidate=kind,
+            address=address,
+            confirmed=message.confirmed,
+        )
+        decision = decide(self._config, subject)
+        if decision.action == "block":
+            self.block(decision.reason)
+        return decision
+
+    def _count(self) -> None:
+        self._findings += 1
+        if self._findings > MAX_FINDINGS:
+            self.is_full = True
+            self.block(f"more than {MAX_FINDINGS} candidates and addresses")
+
+    def _record(
+        self,
+        what: str,
+        decision: Decision,
+        address: str,
+        port: int,
+        kind: str,
+        ufrag: str,
+        destination: str = "",
+    ) -> None:
+        message, action, reason = self._message, DONE[decision.action], decision.reason
+        if self._config.mode == "monitor":
+            action, reason = "observed", f"would be {action}: {reason}"
+        known = (what, action, address, port, kind, reason, destination)
+        if known not in self._records:
+            self._records[known] = Record(
+                ring="signaling",
+                kind=what,
+                action=action,
+                direction=message.direction,
+                site=message.site,
+                client=message.client,
+                address=address,
+                port=port,
+                scope=addresses.scope(address) if address else "",
+                candidate_type=kind,
+                destination=destination or message.destination,
+                ufrag=ufrag,
+                rule=decision.rule,
+                reason=reason,
+            )
+
+
+def _tombstone(kind: str) -> Make:
+    return lambda length: edits.tombstone(kind, length)
+
+
+def _inert(written: bytes) -> Make:
+    prefix = edits.candidate_prefix(written.decode("latin-1"))
+
+    def made(length: int) -> bytes:
+        inert = edits.inert(prefix, length)
+        # Too short for an inert candidate: zeros are no candidate to any parser.
+        return b"0" * length if inert is None else inert
+
+    return made
+
+
+def _unroutable(text: str) -> Make:
+    def made(length: int) -> bytes | None:
+        address = addresses.unroutable_of_length(text, length)
+        return None if address is None else address.encode()
+
+    return made
+
+
+def _nowhere(length: int) -> bytes | None:
+    """A name that nobody has, whatever stood there: it fails at once, where a client sends to an
+    address that nobody has for half a minute."""
+    if length < 7:
+        return b"0" * length
+    like = "name.invalid" if length > 8 else "0.0.0.0"
+    name = addresses.unroutable_of_length(like, length)
+    return None if name is None else name.encode()
+
+
+def _is_harmless(address: str) -> bool:
+    """Addresses that tell of nobody; browsers write 127.0.0.1 and 0.0.0.0 by themselves."""
+    return (
+        not address
+        or addresses.is_unroutable(address)
+        or addresses.scope(address) in ("loopback", "unspecified", "multicast")
+        or address.lower() == "localhost"
+    )

@@ -1,0 +1,1 @@
+var r=/^candidate:(\S+) (\d) (udp|tcp) (\d+) (\S+) (\d+) typ (host|srflx|relay)/;function p(e){return"a=candidate:"+e.foundation+" "+e.component+" typ "+e.type}var d="0.0.0.0";
