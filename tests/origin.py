@@ -31,6 +31,7 @@ class Seen:
     path: str
     headers: dict[str, str]
     body: bytes
+    target: str = ""  # path and query, as they came
 
 
 @dataclass
@@ -50,7 +51,7 @@ class Origin:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
-        self.seen.append(Seen(request.path, headers, body))
+        self.seen.append(Seen(request.path, headers, body, request.raw_path))
         match request.path:
             case "/echo":
                 kind = request.headers.get("content-type", "")

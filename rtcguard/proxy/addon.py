@@ -19,6 +19,7 @@ from rtcguard.proxy import flows
 from rtcguard.proxy.bodies import LIMIT, Plan, request_plan, response_plan, unread_plan
 from rtcguard.proxy.confirmed import Confirmed
 from rtcguard.proxy.documents import REPORT_PATH, Documents
+from rtcguard.proxy.sockets import Sockets
 from rtcguard.proxy.streaming import Gate, Lines, can_decode
 from rtcguard.signaling import Message, links, rewrite
 from rtcguard.signaling.message import Direction
@@ -42,6 +43,7 @@ class RtcGuard:
     ) -> None:
         self._config = policy.config
         self._documents = Documents(policy, key)
+        self._sockets = Sockets(lenient=self._lenient)
         self._key = key
         self._record = record
         self._confirmed = confirmed
@@ -111,13 +113,14 @@ class RtcGuard:
             # mitmproxy keeps every message for the life of the connection.
             del flow.websocket.messages[:-1]
             direction: Direction = "outbound" if message.from_client else "inbound"
-            if direction == "inbound" and not self._judges_inbound(flow):
+            line = self._sockets.line(flow, direction)
+            if direction == "inbound" and line.is_idle and not self._judges_inbound(flow):
                 return
-            judged = self._judge(flow, direction, message.content)
-            if judged is None:
-                message.drop()
-            elif judged != message.content:
-                message.content = judged
+            line.take(flow, message, lambda content: self._judge(flow, direction, content))
+
+    def websocket_end(self, flow: http.HTTPFlow) -> None:
+        for direction in self._sockets.end(flow):
+            self._tell(flow, direction, "blocked", "the rest of a message in pieces never came")
 
     def done(self) -> None:
         self._confirmed.close()

@@ -138,8 +138,8 @@ LEVELS = {
     ),
     "gzip": Level(gzip.compress, gzip.decompress, _gzip_view),
 }
-# Of bytes beyond ASCII JSON's and XML's escapes mean two in UTF-8: these carry text only.
-# Beyond ASCII, UTF-16 is not shown.
+# Of bytes beyond ASCII JSON's and XML's escapes mean two in UTF-8, and UTF-16 does not show them:
+# these carry text only.
 TEXT_ONLY = ("json", "references", *("utf-16",))
 
 
