@@ -38,7 +38,7 @@ class Seen:
 class Origin:
     port: int
     seen: list[Seen] = field(default_factory=list)
-    responses: dict[str, web.Response] = field(default_factory=dict)
+    responses: dict[str, web.Response] = field(default_factory=dict)  # by path, each for once
     finish: threading.Event = field(default_factory=threading.Event)  # lets /slow end
 
     @property
@@ -68,7 +68,7 @@ class Origin:
                 return await self._slow(request)
             case "/ws":
                 return await self._websocket(request)
-        return web.Response(status=404)
+        return self.responses.get(request.path) or web.Response(status=404)
 
     async def _slow(self, request: web.Request) -> web.StreamResponse:
         """Sends the body's first half, and the second when the test has got the first."""
