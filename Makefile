@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CONFIG ?=
 TESTS ?= tests
 
-.PHONY: run test setup check bench lab-packages clean
+.PHONY: run test setup check bench fuzz lab-packages clean
 
 run: $(VENV)/.run
 	$(BIN)/rtcguard run $(if $(CONFIG),--config $(CONFIG))
@@ -21,6 +21,10 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench
+
+# A long look for what the tests do not find; SECONDS=20 is what they run.
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS))
 
 setup: $(VENV)/.dev lab-packages
 

@@ -18,6 +18,13 @@ from rtcguard.ice import address as addresses
 TYPES: Final = ("host", "srflx", "prflx", "relay")
 
 _PREFIX = re.compile(r"\s*(?:a=)?candidate:", re.IGNORECASE)
+_NUMBER = re.compile(r"[0-9]{1,10}")
+_CANDIDATE = re.compile(
+    r"\s*(?:a=)?(?:candidate:)?\s*(\S+)\s+([0-9]{1,10})\s+(\S+)\s+([0-9]{1,10})\s+(\S+)\s+"
+    r"([0-9]{1,10})\s+typ\s+(\S+)((?:\s.*)?)",
+    re.IGNORECASE | re.DOTALL,
+)
+_RELATED_PORT = re.compile(r"\srport\s+(\S+)", re.IGNORECASE)
 _HAS_TYPE = re.compile(r"\styp\s", re.IGNORECASE)
 
 _LONGEST_FOUNDATION: Final = 32  # characters, RFC 8839 section 5.1
@@ -30,7 +37,7 @@ class Candidate:
     """One candidate. Spans are offsets into `text`; most candidates are never asked for theirs."""
 
     text: str
-    words: tuple[str, ...]  # all that white space parts
+    words: tuple[str, ...]  # those behind the type: names and values in turn
     foundation: str
     component: int
     priority: int
@@ -38,44 +45,31 @@ class Candidate:
     address: str
     port: int
     type: str  # lower case: one of TYPES, or a vendor's own
+    address_span: Span
 
     @property
     def extensions(self) -> tuple[tuple[str, str], ...]:
-        return tuple(zip(self.words[8::2], self.words[9::2], strict=True))
-
-    @property
-    def address_span(self) -> Span:
-        return self._span(4)
+        return tuple(zip(self.words[::2], self.words[1::2], strict=True))
 
     @property
     def others(self) -> tuple[Span, ...]:
         """Those of every further address that could name somebody: the related one, and any that
         an extension carries."""
-        if not any("." in word or ":" in word for word in self.words[8:]):
-            return ()
         found: list[Span] = []
-        position = _value(self.text)
-        for index, word in enumerate(self.words):
-            start = self.text.index(word, position)
-            position = start + len(word)
-            if index >= 8 and ("." in word or ":" in word):
-                for a, b in sorted(addresses.spans(word)):
+        position = self.address_span[1]
+        for word in self.words:
+            if "." in word or ":" in word:
+                start = self.text.index(word, position)
+                position = start + len(word)
+                for a, b in addresses.spans(word):
                     if not addresses.is_unroutable(word[a:b]):
                         found.append((start + a, start + b))
-        return tuple(found)
+        return tuple(sorted(found))
 
     @property
     def related_port_span(self) -> Span | None:
-        names = [name.lower() for name in self.words[8::2]]
-        return self._span(9 + 2 * names.index("rport")) if "rport" in names else None
-
-    def _span(self, index: int) -> Span:
-        """Where the word of that index stands."""
-        start = _value(self.text)
-        for word in self.words[:index]:
-            start = self.text.index(word, start) + len(word)
-        start = self.text.index(self.words[index], start)
-        return start, start + len(self.words[index])
+        found = _RELATED_PORT.search(self.text, self.address_span[1])
+        return None if found is None else found.span(1)
 
 
 def parse(text: str) -> Candidate:
@@ -83,31 +77,39 @@ def parse(text: str) -> Candidate:
 
     Raises ParseError for anything that does not follow the grammar of RFC 8839 section 5.1.
     """
-    words = text[_value(text) :].split()
-    if len(words) < 8 or words[6].lower() != "typ":
-        raise ParseError("a candidate has at least eight fields, the seventh being 'typ'")
-    component, priority, port = _number(words[1]), _number(words[3]), _number(words[5])
-    if port > 65535:
+    found = _CANDIDATE.fullmatch(text)
+    if found is None:
+        raise ParseError(_mistake(text))
+    foundation, component, transport, priority, address, port, kind, rest = found.groups()
+    words = tuple(rest.split())
+    if int(port) > 65535:
         raise ParseError(f"port {port} is out of range")
     if len(words) % 2:
         raise ParseError("the fields after the type come in pairs of name and value")
     return Candidate(
         text=text,
-        words=tuple(words),
-        foundation=words[0],
-        component=component,
-        priority=priority,
-        transport=words[2].lower(),
-        address=words[4],
-        port=port,
-        type=words[7].lower(),
+        words=words,
+        foundation=foundation,
+        component=int(component),
+        priority=int(priority),
+        transport=transport.lower(),
+        address=address,
+        port=int(port),
+        type=kind.lower(),
+        address_span=found.span(5),
     )
 
 
-def _value(text: str) -> int:
-    """Where the value begins, behind the prefix."""
+def _mistake(text: str) -> str:
+    """What is wrong with a text that is no candidate."""
     prefix = _PREFIX.match(text)
-    return prefix.end() if prefix else 0
+    words = text[prefix.end() if prefix else 0 :].split()
+    if len(words) < 8 or words[6].lower() != "typ":
+        return "a candidate has at least eight fields, the seventh being 'typ'"
+    wrong = next(
+        (word for word in (words[1], words[3], words[5]) if not _NUMBER.fullmatch(word)), ""
+    )
+    return f"{wrong[:20]!r} is not a number of at most ten digits"
 
 
 def has_type(text: str) -> bool:
@@ -143,12 +145,6 @@ def inert_of_length(length: int) -> str | None:
 def is_inert(candidate: Candidate) -> bool:
     """Whether a candidate reaches nobody and tells of nobody, as one that rtcguard wrote."""
     return addresses.is_unroutable(candidate.address) and not candidate.others
-
-
-def _number(word: str) -> int:
-    if not (word.isascii() and word.isdigit() and len(word) <= 10):
-        raise ParseError(f"{word[:20]!r} is not a number of at most ten digits")
-    return int(word)
 
 
 def _tells(word: str) -> bool:
