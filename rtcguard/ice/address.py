@@ -170,19 +170,13 @@ def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
             return
 
 
-def unroutable_like(text: str) -> str:
-    """An unroutable address of the same family as `text` and of equal length.
+def unroutable_of_length(text: str, length: int) -> str | None:
+    """An unroutable address of the same family as `text` in `length` characters; None where no
+    address of the family has so many.
 
     A host name becomes a name under `.invalid` (RFC 2606); where that is too long, an address of
     IPv4 or zeros.
     """
-    made = unroutable_of_length(text, len(text))
-    assert made is not None  # it is as long as an address of its family can be
-    return made
-
-
-def unroutable_of_length(text: str, length: int) -> str | None:
-    """The same in `length` characters; None where no address of the family has so many."""
     if parse(text) is None and length not in (7, 8):  # room for an address, but for no such name
         return "0" * (length - 8) + ".invalid" if length > 8 else "0" * length
     if ":" in text and parse(text) is not None:

@@ -10,7 +10,7 @@ from rtcguard.ice import candidate as candidates
 from rtcguard.policy.decide import Decision, Subject, decide, decide_server
 from rtcguard.policy.model import OPAQUE, Config
 from rtcguard.policy.record import Record
-from rtcguard.signaling import edits, sdp
+from rtcguard.signaling import edits, making, sdp
 from rtcguard.signaling.message import Message
 from rtcguard.signaling.servers import ServerAt
 from rtcguard.signaling.structured import Fields
@@ -188,7 +188,7 @@ class Judge:
         return _Verdict("keep" if stays else "strip", "unreadable")
 
     def _strip(self, view: View, at: sdp.CandidateAt, kind: str, written: bytes) -> None:
-        made: Make = _tombstone(kind) if at.line else _inert(written)
+        made: Make = making.tombstone(kind) if at.line else making.inert(written)
         if not self._replace(view, at.start, at.end, made):
             self.block("a candidate in it cannot be overwritten in place")
 
@@ -237,7 +237,7 @@ class Judge:
     def _scrub(self, view: View, start: int, end: int, text: str, line: str) -> None:
         self._count()
         decision = Decision("scrub", "default:outbound", f"an address of the client in {line}")
-        if not self._replace(view, start, end, _unroutable(text)):
+        if not self._replace(view, start, end, making.unroutable(text)):
             reason = f"the address in {line} cannot be taken out in place"
             decision = Decision("block", "default:outbound", reason)
             self.block(reason)
@@ -245,7 +245,7 @@ class Judge:
 
     def _overwrite(self, view: View, start: int, end: int) -> None:
         text = view.text[start:end].decode("latin-1")
-        if not self._replace(view, start, end, _unroutable(text)):
+        if not self._replace(view, start, end, making.unroutable(text)):
             self.block("an address beside a candidate cannot be overwritten in place")
 
     # Servers -----------------------------------------------------------------------------------
@@ -258,7 +258,7 @@ class Judge:
             return
         self._count()
         decision = decide_server(self._config, at.uri)
-        if decision.action == "strip" and not self._replace(view, at.start, at.end, _nowhere):
+        if decision.action == "strip" and not self._replace(view, at.start, at.end, making.nowhere):
             self.block("an ICE server in it cannot be overwritten in place")
         destination = addresses.host_port(at.uri.host, at.uri.port)
         self._record("server", decision, "", 0, "", "", destination)
@@ -324,39 +324,6 @@ class Judge:
                 rule=decision.rule,
                 reason=reason,
             )
-
-
-def _tombstone(kind: str) -> Make:
-    return lambda length: edits.tombstone(kind, length)
-
-
-def _inert(written: bytes) -> Make:
-    prefix = edits.candidate_prefix(written.decode("latin-1"))
-
-    def made(length: int) -> bytes:
-        inert = edits.inert(prefix, length)
-        # Too short for an inert candidate: zeros are no candidate to any parser.
-        return b"0" * length if inert is None else inert
-
-    return made
-
-
-def _unroutable(text: str) -> Make:
-    def made(length: int) -> bytes | None:
-        address = addresses.unroutable_of_length(text, length)
-        return None if address is None else address.encode()
-
-    return made
-
-
-def _nowhere(length: int) -> bytes | None:
-    """A name that nobody has, whatever stood there: it fails at once, where a client sends to an
-    address that nobody has for half a minute."""
-    if length < 7:
-        return b"0" * length
-    like = "name.invalid" if length > 8 else "0.0.0.0"
-    name = addresses.unroutable_of_length(like, length)
-    return None if name is None else name.encode()
 
 
 def _is_harmless(address: str) -> bool:
