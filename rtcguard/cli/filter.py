@@ -3,6 +3,7 @@
 import json
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import IO
 
@@ -20,6 +21,7 @@ from rtcguard.signaling.message import Direction
               help="outbound: the client sends it.")  # fmt: skip
 @click.option("--content-type", default="", metavar="TYPE", help="What HTTP says that it is.")
 @click.option("--site", default="", metavar="HOST", help="The page that speaks.")
+@click.option("--path", default="", metavar="PATH", help="The URL's path that it travels on.")
 @click.option("--client", default="", metavar="IP", help="The client's own address.")
 @click.option("--events", type=click.File("w"), metavar="FILE", help="Events as JSON lines.")
 def command(
@@ -27,25 +29,35 @@ def command(
     direction: Direction,
     content_type: str,
     site: str,
+    path: str,
     client: str,
     events: IO[str] | None,
 ) -> None:
     """Filter one payload from standard input to standard output.
 
-    The output has the input's length. A payload that must not pass gives exit code 3 and no output.
+    The output has the input's length, but where approved TURN servers are put into a list of ICE
+    servers on its way to the client. A payload that must not pass gives exit code 3 and no output.
     HTML documents are never signaling and come back as they are.
     """
-    from rtcguard.app.settings import read_config
+    from rtcguard.app.settings import read_config, read_policy
     from rtcguard.ledger.writer import stamped
     from rtcguard.page.html import needs_guard
     from rtcguard.signaling import Message, Rewrite, rewrite
 
     read = read_config(config)
+    servers = read_policy(read).servers if direction == "inbound" else ()
     content = sys.stdin.buffer.read()
     if content_type and needs_guard(content_type, b""):
         made = Rewrite(content)
     else:
-        message = Message(content, direction, site=site.lower(), client=client)
+        message = Message(
+            content,
+            direction,
+            site=site.lower(),
+            client=client,
+            path=path,
+            servers=tuple(server.to_rtc(int(time.time()), "filter") for server in servers),
+        )
         made = rewrite(message, read)
     if events is not None:
         for event in stamped(made.records, socket.gethostname()):

@@ -6,6 +6,7 @@ judge it withholds.
 """
 
 import logging
+import re
 import zlib
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -20,6 +21,10 @@ logger = logging.getLogger(__name__)
 # The content encodings that `Document` reads; documents are asked for in no other.
 DECODABLE: Final = ("gzip", "deflate", "br", "zstd")
 
+# A chunk of WebChannel's (closure-library's wirev8), and how much tells whether it is one.
+_CHUNK: Final = re.compile(rb"([0-9]{1,9})\n[\[{]")
+_TELLING_CHUNKS: Final = 11
+
 Judge = Callable[[bytes], bytes | None]  # None: the body must not pass
 
 
@@ -31,6 +36,7 @@ class Gate:
     def __init__(self, judge: Judge, limit: int, withhold: Callable[[], None] | None) -> None:
         self._judge, self._limit, self._withhold = judge, limit, withhold
         self._held: bytearray | None = bytearray()  # None: the limit was reached
+        self._chunks: bool | None = None  # whether they are WebChannel's; None: not known yet
 
     def __call__(self, data: bytes) -> list[bytes]:
         if self._held is None:
@@ -39,6 +45,10 @@ class Gate:
             judged = self._judge(bytes(self._held))
             return [judged] if judged else []
         self._held += data
+        if self._chunks is None and len(self._held) >= _TELLING_CHUNKS:
+            self._chunks = bool(_CHUNK.match(self._held))
+        if self._chunks:
+            return self._whole_chunks(self._held)
         if len(self._held) <= self._limit:
             return []
         held, self._held = bytes(self._held), None
@@ -46,6 +56,44 @@ class Gate:
             return [held]
         self._withhold()
         return []
+
+    def _whole_chunks(self, held: bytearray) -> list[bytes]:
+        """WebChannel's chunks as they come, since its client waits for each: a count of UTF-16 code
+        units, a line end, so many of JSON. What is no chunk is held to the end, as all else is."""
+        made: list[bytes] = []
+        while (head := _CHUNK.match(held)) is not None:
+            end = _after_units(held, head.end() - 1, int(head[1]))
+            if end < 0:
+                break
+            judged = self._judge(bytes(held[:end]))
+            if judged is None:
+                self._held, self._withhold = None, self._withhold or _nothing
+                break
+            made.append(judged)
+            del held[:end]
+        if len(held) > self._limit:
+            self._chunks = False
+        return made
+
+
+def _after_units(text: bytearray, start: int, units: int) -> int:
+    """Where so many UTF-16 code units of UTF-8 end, from `start` on; -1: they are not there."""
+    end = start
+    while units > 0 and end < len(text):
+        ahead = text[end : end + units]  # at least as many bytes as units
+        if len(ahead) < units:
+            return -1
+        continued = sum(byte & 0xC0 == 0x80 for byte in ahead)
+        double = sum(byte >= 0xF0 for byte in ahead)
+        units -= len(ahead) - continued + double
+        end += len(ahead)
+    while end < len(text) and text[end] & 0xC0 == 0x80:
+        end += 1
+    return end if units <= 0 else -1
+
+
+def _nothing() -> None:
+    """For a gate that is shut: there is nothing left to tell."""
 
 
 class Lines:

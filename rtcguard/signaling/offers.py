@@ -27,6 +27,15 @@ _REST: Final = re.compile(rb"\"uris\"\s*:\s*\[")  # draft-uberti-behave-turn-res
 _URL_KEY: Final = re.compile(rb"\"(urls|url|uris)\"\s*:\s*(\[|\")", re.IGNORECASE)
 _USER_KEY: Final = re.compile(rb"\"(username|user)\"\s*:\s*(\"[^\"\\]*\")", re.IGNORECASE)
 _PASSWORD_KEY: Final = re.compile(rb"\"(credential|password)\"\s*:\s*(\"[^\"\\]*\")", re.I)
+# Servers that `judge` took out, and any.
+_DEAD: Final = re.compile(rb"\"(?:stun|turn)s?:0+\.invalid(?:[:?][^\"]*)?\"", re.IGNORECASE)
+_DEAD_ITEM: Final = re.compile(
+    rb"\"(?:stun|turn)s?:0+\.invalid(?:[:?][^\"]*)?\"\s{0,9},\s{0,9}(?=\")", re.IGNORECASE
+)
+_DEAD_LAST: Final = re.compile(
+    rb",\s{0,9}\"(?:stun|turn)s?:0+\.invalid(?:[:?][^\"]*)?\"(?=\s{0,9}\])", re.IGNORECASE
+)
+_URI: Final = re.compile(rb"\"(?:stun|turn)s?:", re.IGNORECASE)
 _POLICY: Final = re.compile(rb"\"ice(?:TransportPolicy|Transports)\"\s*:\s*\"(\w+)\"")
 _CONFIGURATION: Final = re.compile(rb"\"iceServers\"\s*:\s*\[")  # as RTCConfiguration spells it
 _OPENTOK: Final = re.compile(rb"\"properties\"\s*:\s*\{")
@@ -56,7 +65,10 @@ def is_free(content: bytes) -> bool:
 def with_servers(content: bytes, servers: Sequence[RtcIceServer]) -> bytes:
     """The message with the approved servers in each list of ICE servers, and with relay-only asked
     for. Given its own output it changes nothing."""
-    content = _POLICY.sub(_relay_only, content)
+    return _without_dead(_inserted(_POLICY.sub(_relay_only, content), servers))
+
+
+def _inserted(content: bytes, servers: Sequence[RtcIceServer]) -> bytes:
     if not servers or _told(content, servers):
         return content
     if content.lstrip()[:1] == b"<":
@@ -94,6 +106,38 @@ def with_servers(content: bytes, servers: Sequence[RtcIceServer]) -> bytes:
             for found in _OPENTOK.finditer(content)
         ]
     return _applied(content, inserted)
+
+
+def _without_dead(content: bytes) -> bytes:
+    """The message without the entries that name only servers which were taken out of it: a client
+    may wait long for the name of one where no DNS answers."""
+    if _DEAD.search(content) is None:
+        return content
+    starts = [one.end() for one in _LIST.finditer(content) if one[2] == b"["][:_MOST_LISTS]
+    if _ROOT.match(content):
+        starts.append(content.index(b"[") + 1)
+    made: list[tuple[int, int, bytes]] = []
+    for start in starts:
+        end = _end_of(content, start) - 1
+        entries, between, position = [], b"", start
+        while (opened := content.find(b"{", position, end)) >= 0:
+            between += content[position:opened]
+            position = _end_of(content, opened + 1)
+            entries.append(content[opened:position])
+        between += content[position:end]
+        alive = [_alive(entry) for entry in entries]
+        if entries != alive and not between.strip(b" \t\r\n,"):
+            made.append((start, end, b",".join(filter(None, alive))))
+    return _applied(content, made)
+
+
+def _alive(entry: bytes) -> bytes:
+    """An entry without the servers that were taken out of it; empty where it names no other."""
+    if _DEAD.search(entry) is None:
+        return entry
+    if _URI.search(_DEAD.sub(b"", entry)) is None:
+        return b""
+    return _DEAD_LAST.sub(b"", _DEAD_ITEM.sub(b"", entry))
 
 
 def _told(content: bytes, servers: Sequence[RtcIceServer]) -> bool:

@@ -64,6 +64,23 @@ def test_filter_strips_the_far_side_where_nobody_confirmed(tmp_path: Path) -> No
     assert b"192.168.7.5" not in made.stdout
 
 
+def test_filter_puts_approved_servers_into_lists(tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        "version: 1\nrelay: {servers: [{urls: [turn:relay.example], username: a, credential: b}]}\n"
+    )
+    told = b'{"iceServers":[{"urls":["stun:stun.example.org:3478"]}]}'
+    argv = ["filter", "--config", str(config), "--direction", "inbound"]
+    made = json.loads(rtcguard(argv, tmp_path, stdin=told).stdout)
+    assert made == {
+        "iceTransportPolicy": "relay",
+        "iceServers": [{"urls": ["turn:relay.example"], "username": "a", "credential": "b"}],
+    }
+    joined = b"\x0a\x02\x22\x00"  # LiveKit's SignalResponse with an empty JoinResponse
+    made = rtcguard([*argv, "--path", "/rtc?x=1"], tmp_path, stdin=joined)
+    assert b"turn:relay.example" in made.stdout and made.stdout.endswith(b"\x28\x02")
+
+
 def test_check_tells_every_mistake(tmp_path: Path) -> None:
     good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
     good.write_text("version: 1\n")

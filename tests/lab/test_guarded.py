@@ -9,9 +9,17 @@ from collections.abc import Callable
 
 import pytest
 
-from .claims import ALONE, assert_guarded, assert_signaling_alone
+from .capture import flows
+from .claims import (
+    ALONE,
+    GATHERING_MS,
+    assert_guarded,
+    assert_nothing_reached_the_site,
+    assert_signaling_alone,
+)
 from .guard import PROXY, running_guard
-from .net import CLIENT, CLIENT_PUBLIC
+from .leaks import packets_to
+from .net import APPROVED_TURN, CLIENT, CLIENT_PUBLIC, SITE_TURN, STUN_ONLY
 from .world import BROWSERS, Browser, World
 
 pytestmark = [pytest.mark.lab, pytest.mark.parametrize("browser", BROWSERS)]
@@ -50,3 +58,19 @@ def test_signaling_alone_keeps_addresses_from_the_site(
         outcome = world.call(path, [guard.ca], camera=True, proxy=PROXY, browser=browser)
     verdict(outcome.verdict(f"{browser}: guarded, signaling alone"))
     assert_signaling_alone(outcome, guard, {CLIENT.v4, CLIENT.v6, CLIENT_PUBLIC})
+
+
+def test_lists_of_servers_are_taken_over(
+    world: World, browser: Browser, verdict: Callable[[str], None]
+) -> None:
+    """Ring 2 without ring 1, on a page that gets its ICE servers as JSON: none of the site's hears
+    of the client, and their stand-ins do not keep the page waiting."""
+    with running_guard(world, page_guard=False) as guard:
+        path = "media.html?limit=4000"
+        outcome = world.call(path, [guard.ca], camera=True, proxy=PROXY, browser=browser)
+    verdict(outcome.verdict(f"{browser}: guarded, lists of servers"))
+    assert packets_to(outcome.sent, STUN_ONLY.addresses) == 0, flows(outcome.sent)
+    assert packets_to(outcome.sent, SITE_TURN.addresses) == 0, flows(outcome.sent)
+    assert packets_to(outcome.arrived, APPROVED_TURN.addresses) > 0, "the approved one was not used"
+    assert outcome.page["gatheringMs"] is not None and outcome.page["gatheringMs"] < GATHERING_MS
+    assert_nothing_reached_the_site(outcome)

@@ -2,6 +2,7 @@
 
 import gzip
 import itertools
+import json
 import zlib
 
 import brotli
@@ -105,3 +106,31 @@ def test_a_fragment_stays_as_it_is(body: bytes) -> None:
     assert b"<script>" not in through(
         Document("", Inserter("g()"), is_whole_document), b"<p>" + body
     )
+
+
+def chunk(value: object) -> bytes:
+    """As WebChannel writes it: the count is of UTF-16 code units."""
+    text = json.dumps(value, ensure_ascii=False)
+    return f"{len(text.encode('utf-16-le')) // 2}\n{text}".encode()
+
+
+@pytest.mark.parametrize("step", [1, 3, 7, 50, 10_000])
+def test_chunks_of_webchannel_go_on_as_they_come(step: int) -> None:
+    texts = ["x" * 20, "Zoë 😀 and more", "no"]
+    chunks = [chunk([[number, [text]]]) for number, text in enumerate(texts)]
+    judged: list[bytes] = []
+
+    def judge(content: bytes) -> bytes:
+        judged.append(content)
+        return content
+
+    gate, whole = Gate(judge, 1 << 20, None), b"".join(chunks)
+    made = [one for at in range(0, len(whole), step) for one in gate(whole[at : at + step])]
+    assert made == chunks == judged
+    assert gate(b"") == []
+
+
+def test_a_chunk_that_must_not_pass_is_the_end() -> None:
+    gate = Gate(lambda content: None, 1 << 20, None)
+    assert gate(chunk([[0, ["first one"]]])) == []
+    assert gate(chunk([[1, ["x"]]])) == [] and gate(b"") == []

@@ -97,8 +97,8 @@ def test_a_list(
     before = {"id": 7, "config": {key: entries, "other": [1]}, "z": None}
     after = rewritten(before, indent=indent)
     assert_guarded(after)
-    made = after["config"][key]
-    added = made[: len(made) - len(entries)]
+    # Entries that name only servers of the site's are gone: no client waits for their names.
+    made = added = after["config"][key]
     (name,) = expected & {"urls", "url", "Uris"}
     user, password = sorted(expected - {name}, key=lambda one: one.lower() != "username")
     assert all(set(entry) == expected for entry in added)
@@ -108,19 +108,14 @@ def test_a_list(
     # An address stays a text where the list has texts, and a list where it has lists.
     kind = type(entries[0][name])
     assert all(type(entry[name]) is kind for entry in added)
-    # What else the site says stays: its entries, their keys, the rest of the message.
-    for old, new in zip(entries, made[len(added) :], strict=True):
-        assert list(old) == list(new)
-        assert {k: v for k, v in old.items() if not told(v)} == {
-            k: v for k, v in new.items() if not told(v)
-        }
+    assert not any(".invalid" in url for entry in made for url in told(entry))
     assert (after["id"], after["config"]["other"], after["z"]) == (7, [1], None)
 
 
 def test_the_root_is_a_list() -> None:
     after = rewritten([{"urls": STUN}, SITE])
     assert_guarded(after)
-    assert after[-1]["credential"] == "site's"
+    assert {entry["credential"] for entry in after} == {SERVER["credential"]}
 
 
 @pytest.mark.parametrize("key", ["iceServers", "ice_servers"])
@@ -184,8 +179,7 @@ def test_an_approved_server_of_the_site_itself() -> None:
 def test_without_approved_servers() -> None:
     made = guarded(json.dumps({"iceServers": [SITE], "iceTransportPolicy": "all"}))
     value = json.loads(made.content)
-    assert is_unroutable(parse_uri(value["iceServers"][0]["urls"]).host)
-    assert value["iceTransportPolicy"] == "relay"
+    assert value == {"iceServers": [], "iceTransportPolicy": "relay"}
 
 
 def test_an_empty_list_gets_them() -> None:
