@@ -6,6 +6,7 @@ any view would escape, so they may be written through all of them as they are.
 
 import re
 from bisect import bisect_right
+from functools import lru_cache
 
 from rtcguard.ice import candidate as candidates
 
@@ -64,6 +65,7 @@ class Edits:
         return len(self._starts)
 
 
+@lru_cache(maxsize=1024)
 def tombstone(kind: str, length: int) -> bytes:
     """An SDP line that no parser knows and that tells a reader what stood there.
 

@@ -2,13 +2,14 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from rtcguard.errors import ParseError
 from rtcguard.ice import address as addresses
 from rtcguard.ice import candidate as candidates
 from rtcguard.policy.decide import Decision, Subject, decide, decide_server
-from rtcguard.policy.model import OPAQUE, Config
+from rtcguard.policy.model import OPAQUE, Config, RuleAction
 from rtcguard.policy.record import Record
 from rtcguard.signaling import edits, making, sdp
 from rtcguard.signaling.message import Message
@@ -38,13 +39,49 @@ DONE: Final = {
 }
 
 
+_Key = tuple[object, ...]  # what a record tells; the same twice is one event
+
+
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """What becomes of one candidate, wherever it stands in the message."""
+    """What becomes of one candidate, wherever it stands."""
 
-    action: str
+    decision: Decision
     kind: str  # its type, as a tombstone names it
-    parsed: candidates.Candidate | None = None  # None: it is not readable
+    key: _Key
+    record: Record
+    kept: frozenset[str]  # canonical addresses that go on with it
+    gone: frozenset[str]  # and those taken out
+    others: tuple[candidates.Span, ...] = ()
+    related_port: candidates.Span | None = None
+    plain: bool = False  # readable, and called a candidate
+
+
+class _Same:
+    """A value that is told from others by what it is, not by what it holds: that takes long."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __hash__(self) -> int:
+        return id(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other._value is self._value
+
+
+# A client sends the same candidates again: one by one, in its offer, in the next offer.
+_MOST_REMEMBERED: Final = 200
+
+
+@lru_cache(maxsize=64)
+def _remembered(
+    _config: _Same, _parties: tuple[str, ...], _confirmed: bool
+) -> dict[tuple[bytes, str], _Verdict | None]:
+    """The verdicts on candidates between these parties; they depend on nothing else."""
+    return {}
 
 
 class Judge:
@@ -60,7 +97,13 @@ class Judge:
         self._findings = 0
         self._kept: set[str] = set()  # canonical addresses that go on
         self._gone: set[str] = {addresses.canonical(message.client)} - {""}
-        self._verdicts: dict[tuple[bytes, str], _Verdict | None] = {}
+        self._verdicts = _remembered(
+            _Same(config),
+            (message.site, message.client, message.direction, message.destination),
+            message.confirmed,
+        )
+        if len(self._verdicts) > _MOST_REMEMBERED:
+            self._verdicts.clear()
         # By what they tell, so that a candidate repeated in each section is one event.
         self._records: dict[tuple[object, ...], Record] = {}
 
@@ -90,12 +133,16 @@ class Judge:
             return
         self.has_findings = True
         self._count()
-        if verdict.action == "strip":
+        self._kept |= verdict.kept
+        self._gone |= verdict.gone
+        self._records.setdefault(verdict.key, verdict.record)
+        if verdict.decision.action == "block":
+            self.block(verdict.decision.reason)
+        elif verdict.decision.action == "strip":
             self._strip(view, at, verdict.kind, written)
-            plain = verdict.parsed is not None and b"andidate:" in written.lower()
-            self.unsettled = self.unsettled or not plain
-        elif verdict.action == "scrub" and verdict.parsed is not None:
-            self._scrub_related(view, at.start, verdict.parsed)
+            self.unsettled = self.unsettled or not verdict.plain
+        elif verdict.decision.action == "scrub":
+            self._scrub_related(view, at.start, verdict)
 
     def candidate_within(self, view: View, at: sdp.Within) -> None:
         """Decides a candidate in the midst of other text: its addresses alone are overwritten."""
@@ -163,12 +210,28 @@ class Judge:
         decision = self._decide(kind, parsed.address)
         if not ufrag:
             ufrag = next((value for name, value in parsed.extensions if name == "ufrag"), "")
-        self._record("candidate", decision, parsed.address, parsed.port, kind, ufrag)
-        if decision.action in ("strip", "scrub"):
-            self._gone.update(addresses.canonical(text[a:b]) for a, b in parsed.others)
-        own = self._gone if decision.action == "strip" else self._kept
-        own.add(addresses.canonical(parsed.address))
-        return _Verdict(decision.action, kind, parsed)
+        key, record = self._recorded(
+            "candidate", decision, parsed.address, parsed.port, kind, ufrag
+        )
+        own = {addresses.canonical(parsed.address)}
+        related = {addresses.canonical(text[a:b]) for a, b in parsed.others}
+        return _Verdict(
+            decision=decision,
+            kind=kind,
+            key=key,
+            record=record,
+            kept=frozenset() if decision.action == "strip" else frozenset(own),
+            gone=frozenset(
+                own | related
+                if decision.action == "strip"
+                else related
+                if decision.action == "scrub"
+                else ()
+            ),
+            others=parsed.others,
+            related_port=parsed.related_port_span,
+            plain="andidate:" in text.lower(),
+        )
 
     def _unreadable(self, text: str, ufrag: str, error: str) -> _Verdict | None:
         """A candidate that no strict parser reads counts as not relay: some browser may read it."""
@@ -182,23 +245,30 @@ class Judge:
         decision = self._decide("unknown", address)
         stays = decision.action in ("keep", "observe")
         if not stays:
-            decision = Decision(decision.action, decision.rule, f"not readable: {error}")
-        self._record("candidate", decision, address, 0, "unknown", ufrag)
-        (self._kept if stays else self._gone).add(addresses.canonical(address))
-        return _Verdict("keep" if stays else "strip", "unreadable")
+            action: RuleAction = "block" if decision.action == "block" else "strip"
+            decision = Decision(action, decision.rule, f"not readable: {error}")
+        key, record = self._recorded("candidate", decision, address, 0, "unknown", ufrag)
+        own = frozenset((addresses.canonical(address),))
+        return _Verdict(
+            decision=decision,
+            kind="unreadable",
+            key=key,
+            record=record,
+            kept=own if stays else frozenset(),
+            gone=frozenset() if stays else own,
+        )
 
     def _strip(self, view: View, at: sdp.CandidateAt, kind: str, written: bytes) -> None:
         made: Make = making.tombstone(kind) if at.line else making.inert(written)
         if not self._replace(view, at.start, at.end, made):
             self.block("a candidate in it cannot be overwritten in place")
 
-    def _scrub_related(self, view: View, start: int, parsed: candidates.Candidate) -> None:
+    def _scrub_related(self, view: View, start: int, verdict: _Verdict) -> None:
         """Overwrites raddr, rport and every other address beside the candidate's own."""
-        others = parsed.others
-        for span in others:
+        for span in verdict.others:
             self._overwrite(view, start + span[0], start + span[1])
-        port = parsed.related_port_span
-        if not others or port is None:
+        port = verdict.related_port
+        if not verdict.others or port is None:
             return
         if not self._replace(view, start + port[0], start + port[1], edits.port):
             self.block("a related port in it cannot be overwritten in place")
@@ -303,29 +373,42 @@ class Judge:
         ufrag: str,
         destination: str = "",
     ) -> None:
+        key, record = self._recorded(what, decision, address, port, kind, ufrag, destination)
+        self._records.setdefault(key, record)
+
+    def _recorded(
+        self,
+        what: str,
+        decision: Decision,
+        address: str,
+        port: int,
+        kind: str,
+        ufrag: str,
+        destination: str = "",
+    ) -> tuple[_Key, Record]:
         message, action, reason = self._message, DONE[decision.action], decision.reason
         if self._config.mode == "monitor":
             action, reason = "observed", f"would be {action}: {reason}"
-        known = (what, action, address, port, kind, reason, destination)
-        if known not in self._records:
-            self._records[known] = Record(
-                ring="signaling",
-                kind=what,
-                action=action,
-                direction=message.direction,
-                site=message.site,
-                client=message.client,
-                address=address,
-                port=port,
-                scope=addresses.scope(address) if address else "",
-                candidate_type=kind,
-                destination=destination or message.destination,
-                ufrag=ufrag,
-                rule=decision.rule,
-                reason=reason,
-            )
+        record = Record(
+            ring="signaling",
+            kind=what,
+            action=action,
+            direction=message.direction,
+            site=message.site,
+            client=message.client,
+            address=address,
+            port=port,
+            scope=addresses.scope(address) if address else "",
+            candidate_type=kind,
+            destination=destination or message.destination,
+            ufrag=ufrag,
+            rule=decision.rule,
+            reason=reason,
+        )
+        return (what, action, address, port, kind, reason, destination), record
 
 
+@lru_cache(maxsize=1024)
 def _is_harmless(address: str) -> bool:
     """Addresses that tell of nobody; browsers write 127.0.0.1 and 0.0.0.0 by themselves."""
     return (

@@ -65,11 +65,12 @@ def is_free(content: bytes) -> bool:
 def with_servers(content: bytes, servers: Sequence[RtcIceServer]) -> bytes:
     """The message with the approved servers in each list of ICE servers, and with relay-only asked
     for. Given its own output it changes nothing."""
-    return _without_dead(_inserted(_POLICY.sub(_relay_only, content), servers))
+    content = _POLICY.sub(_relay_only, content)
+    return _without_dead(_inserted(content, servers)) if servers else content
 
 
 def _inserted(content: bytes, servers: Sequence[RtcIceServer]) -> bytes:
-    if not servers or _told(content, servers):
+    if _told(content, servers):
         return content
     if content.lstrip()[:1] == b"<":
         services = b"".join(map(_service, servers))

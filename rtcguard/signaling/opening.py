@@ -80,7 +80,7 @@ def opened(
     view: View, points: Points, inside: list[Span], budget: Budget, unsettle: Unsettle
 ) -> Iterator[View]:
     """The views on what `view` may hide outside of the JSON strings at `inside`."""
-    seen = {kind for _, kind in points}
+    seen = {Kind.RUN if kind == Kind.SLASHED else kind for _, kind in points}
     around = _Around(view, points, inside, budget, unsettle)
     for kind, opener in _OPENERS:
         if kind in seen:
@@ -159,7 +159,7 @@ def _percent(around: _Around) -> Iterator[View]:
 def _runs(around: _Around) -> Iterator[View]:
     """Each run of letters of base64 or hex."""
     view, text = around.view, around.view.text
-    point = next(end for end, kind in around.points if kind == Kind.RUN)
+    point = next(end for end, kind in around.points if kind in (Kind.RUN, Kind.SLASHED))
     offset = max(0, point - 2 * SHORTEST_RUN, around.end_of_inside(point - 1))
     classes = text[offset:].translate(_RUN_CLASS)
     position = 0

@@ -31,6 +31,7 @@ class Kind(IntEnum):
     GZIP = 14
     ZLIB = 15
     REFERENCE = 16
+    SLASHED = 17  # a run in which an encoder of JSON wrote an escape for its slashes
 
 
 WORDS: Final = frozenset(
@@ -67,11 +68,9 @@ _PATTERNS: Final[dict[Kind, tuple[bytes, bool]]] = {
     Kind.JSON_ESCAPE: (rb"\\u00(?:3[0-9]|[46][1-9a-f]|[57][0-9a])", False),
     # A form writes spaces as `+`, and may have nothing else to escape.
     Kind.PERCENT: (rb"%(?:[2-7][0-9a-f]|0[9ad])|\+typ\+|\+ip[46]\+", True),
-    # Of base64, base64url or hex; some encoders of JSON write `\/`.
-    Kind.RUN: (
-        rb"(?:[A-Za-z0-9+/]|\\/){%d}|[A-Za-z0-9_-]{%d}" % (SHORTEST_RUN, SHORTEST_RUN),
-        True,
-    ),
+    # Of base64, base64url or hex; one class of letters is searched twenty times as fast as two.
+    Kind.RUN: (rb"[A-Za-z0-9+/_-]{%d}" % SHORTEST_RUN, True),
+    Kind.SLASHED: (rb"[A-Za-z0-9+/]\\/[A-Za-z0-9+/\\]{28}", True),
     Kind.WIDE: (rb"(?:[\x09-\x7e]\x00){8}|(?:\x00[\x09-\x7e]){8}", True),
     Kind.GZIP: (rb"\x1f\x8b\x08", False),
     Kind.ZLIB: (rb"\x78[\x01\x5e\x9c\xda]", False),  # by far the most headers of RFC 1950

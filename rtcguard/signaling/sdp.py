@@ -185,6 +185,8 @@ class _Line:
         """Which of the lines it is that hold an address as `IN IP4 …`; empty: none."""
         if self._text[at - 10 : at] == b"\nc=IN IP4 ":
             return "c="
+        if self._text[at - 17 : at] == b"\na=rtcp:9 IN IP4 ":
+            return "a=rtcp"
         start = self._start_of(at)
         found = _NAMES.match(self._text, start, at)
         return "" if found is None else found[1].decode().lower().rstrip(":")

@@ -9,7 +9,7 @@ from rtcguard.signaling.scan import SHORTEST_RUN, Kind, address_ends, points
 from .offers import HOST, OFFER
 from .strategies import CLIENT_V4, Structured, Written, descriptions, jingle, structured
 
-HIDING = (Kind.PERCENT, Kind.RUN, Kind.WIDE, Kind.REFERENCE)  # of these one is enough
+HIDING = (Kind.PERCENT, Kind.RUN, Kind.SLASHED, Kind.WIDE, Kind.REFERENCE)  # of these one is enough
 
 
 def kinds(text: bytes) -> set[int]:
@@ -54,7 +54,7 @@ def kinds(text: bytes) -> set[int]:
         (Kind.REFERENCE, b"&#10;|a=candidate"),
         (Kind.REFERENCE, b"&#x0A;|"),
         (Kind.RUN, b"A" * SHORTEST_RUN + b"|"),
-        (Kind.RUN, rb"AB\/" * (SHORTEST_RUN // 2) + b"|"),
+        (Kind.SLASHED, rb"AB\/" * (SHORTEST_RUN // 2) + b"|"),
         (Kind.RUN, b"-_" * (SHORTEST_RUN // 2) + b"|"),
         (Kind.WIDE, b"c\0a\0n\0d\0i\0d\0a\0t\0|e\0"),
         (Kind.WIDE, b"\0c\0a\0n\0d\0i\0d\0a\0t|\0e"),
