@@ -4,8 +4,8 @@ A frame is a byte, 5 or 2, and an SdkSignalFrame (SignalingProtocol.proto of ama
 timestamp_ms 1, type 2, join 4 (wants_compressed_sdp 7), joinack 5 (turn_credentials 1,
 wants_compressed_sdp 3). Compressed descriptions need the one before as a dictionary, so nobody
 between could read them: the wish for them is taken away, and one that is sent all the same does not
-pass. The client is relay-only where the
-credentials (username 1, password 2, ttl 3, uris 4) name any server.
+pass. The client is relay-only where the credentials (username 1, password 2, ttl 3, uris 4) name
+any server.
 """
 
 from collections.abc import Sequence

@@ -24,6 +24,10 @@ class Syntax:
     quote: Callable[[bytes], bytes]  # ASCII text, with no more escapes than it needs
     widen: Callable[[bytes, int], bytes | None]  # what `quote` gave, so many bytes longer
 
+    def clear(self, source: bytes) -> bytes:
+        """What escaped text stands for."""
+        return self.escape.sub(lambda escape: self.meant(escape.group()), source)
+
 
 class Escaped(View):
     """The characters that escaped text stands for.
@@ -39,7 +43,7 @@ class Escaped(View):
         self._parent, self._start, self._syntax = parent, start, syntax
         self._source = parent.text[start:end]
         self._unsettle = unsettle
-        self.text = syntax.escape.sub(lambda escape: syntax.meant(escape.group()), self._source)
+        self.text = syntax.clear(self._source)
         # Made when they are first asked for: most texts hold nothing to edit.
         self._marks: tuple[list[int], list[int]] | None = None
 
@@ -64,9 +68,7 @@ class Escaped(View):
         pieces: list[bytes] = []
         for offset, character in zip(range(start, end), text, strict=True):
             source = self._source[self._at(offset) : self._at(offset + 1)]
-            if self._syntax.escape.sub(
-                lambda escape: self._syntax.meant(escape.group()), source
-            ) == bytes((character,)):
+            if self._syntax.clear(source) == bytes((character,)):
                 pieces.append(source)
                 continue
             piece = self._syntax.write(character, len(source))

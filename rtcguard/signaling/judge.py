@@ -105,7 +105,7 @@ class Judge:
         if len(self._verdicts) > _MOST_REMEMBERED:
             self._verdicts.clear()
         # By what they tell, so that a candidate repeated in each section is one event.
-        self._records: dict[tuple[object, ...], Record] = {}
+        self._records: dict[_Key, Record] = {}
 
     def records(self) -> tuple[Record, ...]:
         return tuple(self._records.values())
@@ -116,7 +116,9 @@ class Judge:
     def refuse(self, reason: str) -> None:
         """Blocks a message for what it is as a whole."""
         self.block(reason)
-        self._record("payload", Decision("block", "default:opaque", reason), "", 0, "", "")
+        self._add(
+            *self._recorded("payload", Decision("block", "default:opaque", reason), "", 0, "", "")
+        )
 
     # Candidates -----------------------------------------------------------------------------
 
@@ -135,7 +137,7 @@ class Judge:
         self._count()
         self._kept |= verdict.kept
         self._gone |= verdict.gone
-        self._records.setdefault(verdict.key, verdict.record)
+        self._add(verdict.key, verdict.record)
         if verdict.decision.action == "block":
             self.block(verdict.decision.reason)
         elif verdict.decision.action == "strip":
@@ -170,7 +172,7 @@ class Judge:
                 ):
                     self._gone.add(addresses.canonical(after[start:end]))
                     self._overwrite(view, at.address[1] + start, at.address[1] + end)
-        self._record("candidate", decision, address, at.port, kind, "")
+        self._add(*self._recorded("candidate", decision, address, at.port, kind, ""))
 
     def candidate_fields(self, view: View, at: Fields) -> None:
         """Decides a candidate that is written field by field: its addresses are overwritten."""
@@ -192,12 +194,12 @@ class Judge:
             if not view.covers(start):
                 self._gone.add(addresses.canonical(told))
                 self._overwrite(view, start, end)
-        self._record("candidate", decision, address, at.port, at.type, "")
+        self._add(*self._recorded("candidate", decision, address, at.port, at.type, ""))
 
     def opaque(self) -> None:
         """Decides a message with a description that no view shows: encrypted, or compressed in a
         way of its own. Rings 1 and 3 hold what it may tell."""
-        self._record("payload", self._decide(OPAQUE, ""), "", 0, OPAQUE, "")
+        self._add(*self._recorded("payload", self._decide(OPAQUE, ""), "", 0, OPAQUE, ""))
 
     def _verdict(self, text: str, ufrag: str) -> _Verdict | None:
         try:
@@ -311,7 +313,7 @@ class Judge:
             reason = f"the address in {line} cannot be taken out in place"
             decision = Decision("block", "default:outbound", reason)
             self.block(reason)
-        self._record("description", decision, text, 0, "", "")
+        self._add(*self._recorded("description", decision, text, 0, "", ""))
 
     def _overwrite(self, view: View, start: int, end: int) -> None:
         text = view.text[start:end].decode("latin-1")
@@ -331,7 +333,7 @@ class Judge:
         if decision.action == "strip" and not self._replace(view, at.start, at.end, making.nowhere):
             self.block("an ICE server in it cannot be overwritten in place")
         destination = addresses.host_port(at.uri.host, at.uri.port)
-        self._record("server", decision, "", 0, "", "", destination)
+        self._add(*self._recorded("server", decision, "", 0, "", "", destination))
 
     def _replace(self, view: View, start: int, end: int, make: Make) -> bool:
         try:
@@ -363,17 +365,7 @@ class Judge:
             self.is_full = True
             self.block(f"more than {MAX_FINDINGS} candidates and addresses")
 
-    def _record(
-        self,
-        what: str,
-        decision: Decision,
-        address: str,
-        port: int,
-        kind: str,
-        ufrag: str,
-        destination: str = "",
-    ) -> None:
-        key, record = self._recorded(what, decision, address, port, kind, ufrag, destination)
+    def _add(self, key: _Key, record: Record) -> None:
         self._records.setdefault(key, record)
 
     def _recorded(

@@ -28,14 +28,13 @@ _URL_KEY: Final = re.compile(rb"\"(urls|url|uris)\"\s*:\s*(\[|\")", re.IGNORECAS
 _USER_KEY: Final = re.compile(rb"\"(username|user)\"\s*:\s*(\"[^\"\\]*\")", re.IGNORECASE)
 _PASSWORD_KEY: Final = re.compile(rb"\"(credential|password)\"\s*:\s*(\"[^\"\\]*\")", re.I)
 # Servers that `judge` took out, and any.
-_DEAD: Final = re.compile(rb"\"(?:stun|turn)s?:0+\.invalid(?:[:?][^\"]*)?\"", re.IGNORECASE)
-_DEAD_ITEM: Final = re.compile(
-    rb"\"(?:stun|turn)s?:0+\.invalid(?:[:?][^\"]*)?\"\s{0,9},\s{0,9}(?=\")", re.IGNORECASE
-)
-_DEAD_LAST: Final = re.compile(
-    rb",\s{0,9}\"(?:stun|turn)s?:0+\.invalid(?:[:?][^\"]*)?\"(?=\s{0,9}\])", re.IGNORECASE
-)
+_GONE: Final = rb"\"(?:stun|turn)s?:0+\.invalid(?:[:?][^\"]*)?\""
+_DEAD: Final = re.compile(_GONE, re.IGNORECASE)
+_DEAD_ITEM: Final = re.compile(_GONE + rb"\s{0,9},\s{0,9}(?=\")", re.IGNORECASE)
+_DEAD_LAST: Final = re.compile(rb",\s{0,9}" + _GONE + rb"(?=\s{0,9}\])", re.IGNORECASE)
 _URI: Final = re.compile(rb"\"(?:stun|turn)s?:", re.IGNORECASE)
+_STRING: Final = re.compile(rb"\"[^\"\\]*+(?:\\.[^\"\\]*+)*+\"", re.DOTALL)
+_BRACKET: Final = re.compile(rb"[\[\]{}]|" + _STRING.pattern, re.DOTALL)
 _POLICY: Final = re.compile(rb"\"ice(?:TransportPolicy|Transports)\"\s*:\s*\"(\w+)\"")
 _CONFIGURATION: Final = re.compile(rb"\"iceServers\"\s*:\s*\[")  # as RTCConfiguration spells it
 _OPENTOK: Final = re.compile(rb"\"properties\"\s*:\s*\{")
@@ -252,10 +251,6 @@ def _end_of(content: bytes, start: int) -> int:
         if not depth:
             return position
     return len(content)
-
-
-_STRING: Final = re.compile(rb"\"[^\"\\]*+(?:\\.[^\"\\]*+)*+\"", re.DOTALL)
-_BRACKET: Final = re.compile(rb"[\[\]{}]|\"[^\"\\]*+(?:\\.[^\"\\]*+)*+\"", re.DOTALL)
 
 
 def _applied(content: bytes, inserted: list[tuple[int, int, bytes]]) -> bytes:

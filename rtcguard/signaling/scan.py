@@ -109,23 +109,20 @@ _ADDRESS_ENDS: Final = _database(list(_ADDRESSES), [_FLAGS] * len(_ADDRESSES))
 
 def points(text: bytes) -> Points:
     """Every point in `text`; of the kinds that hide, mostly one."""
-    found: Points = []
-    add = found.append
-
-    def at(kind: int, _start: int, end: int, _flags: int, _context: object) -> None:
-        add((end, kind))
-
-    _POINTS.scan(text, match_event_handler=at)
-    return found
+    return _matches(_POINTS, text)
 
 
 def address_ends(text: bytes) -> Points:
     """Where addresses may end, in order, with 0 for IPv4; a long one may be told several times."""
+    return _matches(_ADDRESS_ENDS, text)
+
+
+def _matches(database: hyperscan.Database, text: bytes) -> Points:
     found: Points = []
     add = found.append
 
-    def at(kind: int, _start: int, end: int, _flags: int, _context: object) -> None:
-        add((end, kind))
+    def at(number: int, _start: int, end: int, _flags: int, _context: object) -> None:
+        add((end, number))
 
-    _ADDRESS_ENDS.scan(text, match_event_handler=at)
+    database.scan(text, match_event_handler=at)
     return found

@@ -10,6 +10,7 @@ a view on a view on a view, and `replace` goes all the way back, without changin
     opening   which of them are opened where
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Final
 
@@ -19,12 +20,13 @@ from rtcguard.signaling.edits import Edits
 Make = Callable[[int], bytes | None]
 
 
-class View:
+class View(ABC):
     """A window of clear text. `text` does not change while the view is looked at."""
 
     text: bytes
     is_binary = False  # whether its text may be that of any file, a compressed one too
 
+    @abstractmethod
     def replace(self, start: int, end: int, make: Make) -> bool:
         """Writes over `text[start:end]`, of which no other byte of the message changes.
 
@@ -32,11 +34,10 @@ class View:
         there. False, and nothing is written, where the encoding has no way to.
         Raises Overlap where another view has written there in part.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def covers(self, start: int) -> bool:
         """Whether something has been written over the byte at `start`."""
-        raise NotImplementedError
 
     def flush(self) -> bool:
         """Writes to the parent what was gathered here, if this view gathers; False: no way to."""
