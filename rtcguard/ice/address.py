@@ -170,6 +170,7 @@ def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
             return
 
 
+@lru_cache(maxsize=4096)
 def unroutable_of_length(text: str, length: int) -> str | None:
     """An unroutable address of the same family as `text` in `length` characters; None where no
     address of the family has so many.

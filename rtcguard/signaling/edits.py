@@ -23,14 +23,20 @@ class Edits:
     def __init__(self) -> None:
         self._starts: list[int] = []
         self._texts: list[bytes] = []
+        self._end = 0  # of the last one
 
     def add(self, start: int, text: bytes) -> None:
         """`text` goes over as many bytes from `start` on; within an earlier edit it is not needed.
 
         Raises Overlap where it overlaps another in part.
         """
-        index = bisect_right(self._starts, start)
         end = start + len(text)
+        if start >= self._end:  # most come in order
+            self._starts.append(start)
+            self._texts.append(text)
+            self._end = end
+            return
+        index = bisect_right(self._starts, start)
         if index:
             before = self._starts[index - 1] + len(self._texts[index - 1])
             if end <= before:
@@ -44,6 +50,8 @@ class Edits:
 
     def covers(self, start: int) -> bool:
         """Whether an edit goes over the byte at `start`."""
+        if start >= self._end:
+            return False
         index = bisect_right(self._starts, start) - 1
         return index >= 0 and start < self._starts[index] + len(self._texts[index])
 

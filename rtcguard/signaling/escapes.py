@@ -148,18 +148,20 @@ _JSON: Final = Syntax(
 )
 
 
+_LINE_ENDS: Final = ((b"\\r\\n", b"\r\n\r\n"), (b"\\n", b"\n\n"))
+
+
 def json_string(parent: View, start: int, end: int, unsettle: Callable[[], None]) -> View:
     """What stands between the quotes of a JSON string, at `parent.text[start:end]`."""
     source = parent.text[start:end]
-    escapes = source.count(b"\\")
-    if not escapes:
+    if b"\\" not in source:
         return Slice(parent, start, source)
     # Nearly all strings with SDP have no other escapes than line ends. Two for one keep the
     # length, so such a text stands in its parent as it is; empty lines say nothing in SDP.
-    if escapes == 2 * source.count(b"\\r\\n"):
-        return Slice(parent, start, source.replace(b"\\r\\n", b"\r\n\r\n"))
-    if escapes == source.count(b"\\n"):
-        return Slice(parent, start, source.replace(b"\\n", b"\n\n"))
+    for escape, line_ends in _LINE_ENDS:
+        text = source.replace(escape, line_ends)
+        if b"\\" not in text:
+            return Slice(parent, start, text)
     return Escaped(parent, start, end, _JSON, unsettle)
 
 

@@ -1,7 +1,7 @@
 """What is decided about each finding of a message, what is written over it, what is recorded."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
@@ -27,6 +27,7 @@ _OWN_SCOPES: Final = ("private", "ula", "link-local", "mdns", "cgnat")
 _HIDDEN: Final = re.compile(rb"%(?:[2-7][0-9A-Fa-f]|0[9ADad])|&(?:#x?[0-9A-Fa-f]{1,5}|quot);")
 _MARK: Final = re.compile(r"[.:]")  # one is in every address, and in every whole host name
 _IPV4: Final = re.compile(rb"([0-9]{1,3}(?:\.[0-9]{1,3}){3})[^0-9]?$", re.DOTALL)
+_LOCAL_NAME: Final = re.compile(rb"([0-9a-z.-]*[0-9a-z-]\.local).?$", re.IGNORECASE | re.DOTALL)
 # What stands around a value: quotes, or bytes of a binary message.
 _ENDS: Final = frozenset("\"'") | frozenset(map(chr, (*range(32), *range(127, 256))))
 
@@ -76,12 +77,22 @@ class _Same:
 _MOST_REMEMBERED: Final = 200
 
 
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    """What was decided between two parties; it depends on nothing else."""
+
+    verdicts: dict[tuple[bytes, str], _Verdict | None] = field(default_factory=dict)
+    scrubbed: dict[tuple[str, str], tuple[_Key, Record]] = field(default_factory=dict)
+
+    def trim(self) -> None:
+        for known in (self.verdicts, self.scrubbed):
+            if len(known) > _MOST_REMEMBERED:
+                known.clear()
+
+
 @lru_cache(maxsize=64)
-def _remembered(
-    _config: _Same, _parties: tuple[str, ...], _confirmed: bool
-) -> dict[tuple[bytes, str], _Verdict | None]:
-    """The verdicts on candidates between these parties; they depend on nothing else."""
-    return {}
+def _remembered(_config: _Same, _parties: tuple[str, ...], _confirmed: bool) -> _Memory:
+    return _Memory()
 
 
 class Judge:
@@ -97,13 +108,12 @@ class Judge:
         self._findings = 0
         self._kept: set[str] = set()  # canonical addresses that go on
         self._gone: set[str] = {addresses.canonical(message.client)} - {""}
-        self._verdicts = _remembered(
+        self._memory = _remembered(
             _Same(config),
             (message.site, message.client, message.direction, message.destination),
             message.confirmed,
         )
-        if len(self._verdicts) > _MOST_REMEMBERED:
-            self._verdicts.clear()
+        self._memory.trim()
         # By what they tell, so that a candidate repeated in each section is one event.
         self._records: dict[_Key, Record] = {}
 
@@ -125,12 +135,11 @@ class Judge:
     def candidate(self, view: View, at: sdp.CandidateAt) -> None:
         """Decides one candidate and edits it, unless it is none, or inert already."""
         written = view.text[at.start : at.end]
-        if _HIDDEN.search(written):
-            return  # another view shows what is meant
         known = (written, at.ufrag)
-        if known not in self._verdicts:
-            self._verdicts[known] = self._verdict(written.decode("latin-1"), at.ufrag)
-        verdict = self._verdicts[known]
+        verdicts = self._memory.verdicts
+        if known not in verdicts:
+            verdicts[known] = self._verdict(written, at.ufrag)
+        verdict = verdicts[known]
         if verdict is None:
             return
         self.has_findings = True
@@ -165,14 +174,18 @@ class Judge:
         else:
             self._kept.add(addresses.canonical(address))
         if decision.action in ("strip", "scrub"):
-            after = view.text[at.address[1] : at.end].decode("latin-1")
-            for start, end in addresses.spans(after):
-                if not addresses.is_unroutable(after[start:end]) and not view.covers(
-                    at.address[1] + start
-                ):
-                    self._gone.add(addresses.canonical(after[start:end]))
-                    self._overwrite(view, at.address[1] + start, at.address[1] + end)
+            # What tells an end may be a letter by chance, so both readings count.
+            for end in sorted({at.told, at.end}):
+                self._overwrite_all(view, at.address[1], end)
         self._add(*self._recorded("candidate", decision, address, at.port, kind, ""))
+
+    def _overwrite_all(self, view: View, first: int, last: int) -> None:
+        """Overwrites every address in a stretch of text."""
+        text = view.text[first:last].decode("latin-1")
+        for start, end in addresses.spans(text):
+            if not addresses.is_unroutable(text[start:end]) and not view.covers(first + start):
+                self._gone.add(addresses.canonical(text[start:end]))
+                self._overwrite(view, first + start, first + end)
 
     def candidate_fields(self, view: View, at: Fields) -> None:
         """Decides a candidate that is written field by field: its addresses are overwritten."""
@@ -201,7 +214,10 @@ class Judge:
         way of its own. Rings 1 and 3 hold what it may tell."""
         self._add(*self._recorded("payload", self._decide(OPAQUE, ""), "", 0, OPAQUE, ""))
 
-    def _verdict(self, text: str, ufrag: str) -> _Verdict | None:
+    def _verdict(self, written: bytes, ufrag: str) -> _Verdict | None:
+        if _HIDDEN.search(written):
+            return None  # another view shows what is meant
+        text = written.decode("latin-1")
         try:
             parsed = candidates.parse(text)
         except ParseError as error:
@@ -291,9 +307,8 @@ class Judge:
         """Takes out an address that ends about `end`, if it is one that must not be told: one that
         was taken out elsewhere, or a private one that is a value by itself."""
         if is_ipv4:  # it has one spelling only
-            found = _IPV4.search(view.text, max(0, end - 16), end)
-            word = found[1].decode() if found else ""
-            if word not in self._gone and addresses.scope(word) not in _OWN_SCOPES:
+            word, is_own = _ipv4_at_end(view.text[max(0, end - 16) : end])
+            if not is_own and word not in self._gone:
                 return
         first = max(0, end - 64)
         text = view.text[first : end + 64].decode("latin-1")
@@ -306,14 +321,36 @@ class Judge:
             if canonical in self._gone or (alone and addresses.scope(word) in _OWN_SCOPES):
                 self._scrub(view, first + start, first + stop, word, "another line")
 
+    def repeated_name(self, view: View, end: int) -> None:
+        """Takes out a `.local` name that ends about `end` and was taken out elsewhere, also where
+        the next field of a binary message looks like more of it."""
+        found = _LOCAL_NAME.search(view.text, max(0, end - 256), end)
+        word = found[1].decode().lower() if found else ""
+        name = next(
+            (one for one in self._gone if one.endswith(".local") and word.endswith(one)), ""
+        )
+        if found is not None and name:
+            start = found.end(1) - len(name)
+            if not view.covers(start):
+                self._scrub(view, start, found.end(1), name, "another line")
+
     def _scrub(self, view: View, start: int, end: int, text: str, line: str) -> None:
         self._count()
-        decision = Decision("scrub", "default:outbound", f"an address of the client in {line}")
-        if not self._replace(view, start, end, making.unroutable(text)):
+        if self._replace(view, start, end, making.unroutable(text)):
+            known = (text, line)
+            if known not in self._memory.scrubbed:
+                self._memory.scrubbed[known] = self._described(
+                    "scrub", f"an address of the client in {line}", text
+                )
+            self._add(*self._memory.scrubbed[known])
+        else:
             reason = f"the address in {line} cannot be taken out in place"
-            decision = Decision("block", "default:outbound", reason)
             self.block(reason)
-        self._add(*self._recorded("description", decision, text, 0, "", ""))
+            self._add(*self._described("block", reason, text))
+
+    def _described(self, action: RuleAction, reason: str, address: str) -> tuple[_Key, Record]:
+        decision = Decision(action, "default:outbound", reason)
+        return self._recorded("description", decision, address, 0, "", "")
 
     def _overwrite(self, view: View, start: int, end: int) -> None:
         text = view.text[start:end].decode("latin-1")
@@ -398,6 +435,14 @@ class Judge:
             reason=reason,
         )
         return (what, action, address, port, kind, reason, destination), record
+
+
+@lru_cache(maxsize=1024)
+def _ipv4_at_end(text: bytes) -> tuple[str, bool]:
+    """The IPv4 address that ends a text, but for one byte, and whether only hosts have such."""
+    found = _IPV4.search(text)
+    word = found[1].decode() if found else ""
+    return word, addresses.scope(word) in _OWN_SCOPES
 
 
 @lru_cache(maxsize=1024)

@@ -35,15 +35,17 @@ _RUN_CLASS: Final = bytes(
 )
 _RUN: Final = b"\x01" * SHORTEST_RUN
 # A run, and its further lines, as MIME wraps them (RFC 2045 section 6.8).
-_LETTERS: Final = re.compile(
-    rb"[A-Za-z0-9+/_-]++(?:(?:\r?\n(?:data: ?)++|[\r\n]{1,4}+)[A-Za-z0-9+/_-]++)*+"
-)
+_LETTERS: Final = re.compile(rb"[A-Za-z0-9+/_-]++(?:[\r\n]{1,4}+(?:data: ?)*+[A-Za-z0-9+/_-]++)*+")
 _ESCAPE: Final = re.compile(rb"%[0-9A-Fa-f]{2}|&#?\w{2,6};")
 _JSON_ESCAPE: Final = re.compile(rb"[\r\n]*\\")
+# A run without capitals, as no digit, space or full stop of a text is in base64, behind which no
+# escape goes on.
+_DULL: Final = re.compile(rb"(?:[a-z0-9+/_-]++(?:[\r\n]{1,4}+(?:data: ?)*+)?+)++(?![A-Z\\%&])")
 _BEHIND_ESCAPE: Final = re.compile(rb"(?:%[0-9A-Fa-f]{2}|&#?\w{2,6};)[\r\n]*$")
 _STANDARD: Final = re.compile(rb"(?:\n(?:data: ?)++|[A-Za-z0-9+/\r\n]){%d,}+" % SHORTEST_RUN)
 _URL: Final = re.compile(rb"(?:\n(?:data: ?)++|[A-Za-z0-9_\-\r\n]){%d,}+" % SHORTEST_RUN)
-_HEX: Final = re.compile(rb"[0-9A-Fa-f]{56,}+")
+_LEAST_HEX: Final = 2 * 28  # digits of the shortest candidate
+_HEX: Final = re.compile(rb"[0-9A-Fa-f]{%d,}+" % _LEAST_HEX)
 _WIDE: Final = re.compile(rb"(?:[\x01-\xff]\x00){8,}+|(?:\x00[\x01-\xff]){8,}+")
 
 Unsettle = Callable[[], None]
@@ -80,7 +82,9 @@ def opened(
     view: View, points: Points, inside: list[Span], budget: Budget, unsettle: Unsettle
 ) -> Iterator[View]:
     """The views on what `view` may hide outside of the JSON strings at `inside`."""
-    seen = {Kind.RUN if kind == Kind.SLASHED else kind for _, kind in points}
+    seen = {kind for _, kind in points}
+    if Kind.SLASHED in seen:
+        seen.add(Kind.RUN)
     around = _Around(view, points, inside, budget, unsettle)
     for kind, opener in _OPENERS:
         if kind in seen:
@@ -98,6 +102,14 @@ class _Around:
     inside: list[Span]  # spans of `view.text` that another view looks at
     budget: Budget
     unsettle: Unsettle
+
+    def outside(self, first: int) -> Iterator[Span]:
+        """The stretches of `view.text` from `first` on that no other view looks at."""
+        for start, end in self.inside:
+            if start > first:
+                yield first, start
+            first = max(first, end)
+        yield first, len(self.view.text)
 
     def end_of_inside(self, at: int) -> int:
         """Where the span ends that `at` is in, and 0 where it is in none."""
@@ -160,30 +172,50 @@ def _runs(around: _Around) -> Iterator[View]:
     """Each run of letters of base64 or hex."""
     view, text = around.view, around.view.text
     point = next(end for end, kind in around.points if kind in (Kind.RUN, Kind.SLASHED))
-    offset = max(0, point - 2 * SHORTEST_RUN, around.end_of_inside(point - 1))
-    classes = text[offset:].translate(_RUN_CLASS)
-    position = 0
-    while (at := classes.find(_RUN, position)) >= 0:
-        start = offset + at
-        found = _LETTERS.match(text, start)
-        end = found.end() if found else start + SHORTEST_RUN
-        position = end - offset
-        if (inside := around.end_of_inside(start)) > 0:
-            position = max(position, inside - offset)
+    for first, last in around.outside(max(0, point - 2 * SHORTEST_RUN)):
+        if last - first < SHORTEST_RUN:
             continue
-        run = text[start:end]
-        before = text[max(0, start - 10) : start]
-        if _ESCAPE.match(text, end) or _BEHIND_ESCAPE.search(before):
-            continue  # it goes on behind an escape, and is looked at without
-        if _JSON_ESCAPE.match(text, end) or b"\\" in text[max(0, start - 2) : start]:
-            string = string_around(text, 0, start)  # it goes on behind an escape
-            if string[0] <= start < string[1] and string != (0, len(text)):
-                yield escapes.json_string(view, *string, around.unsettle)
-                position = max(end, string[1]) - offset
-                continue
-        # In base64 no digit, space or full stop of a text is without capitals.
-        if not run.islower() or _HEX.search(run):
-            yield from _letters(around, start, run)
+        classes = text[first:last].translate(_RUN_CLASS)
+        position = 0
+        while (at := classes.find(_RUN, position)) >= 0:
+            start = first + at
+            before = text[max(0, start - 10) : start]
+            found = _DULL.match(text, start)
+            if found is not None and b"\\" not in before[-2:]:
+                end = found.end()
+                if end - start < _LEAST_HEX or not _HEX.search(text, start, end):
+                    position = end - first
+                    continue
+            found = _LETTERS.match(text, start)
+            end = found.end() if found else start + SHORTEST_RUN
+            position = end - first
+            run = text[start:end]
+            if _ESCAPE.match(text, end) or _BEHIND_ESCAPE.search(before):
+                continue  # it goes on behind an escape, and is looked at without
+            if _JSON_ESCAPE.match(text, end) or b"\\" in before[-2:]:
+                string = string_around(text, 0, start)  # it goes on behind an escape
+                if string[0] <= start < string[1] and string != (0, len(text)):
+                    yield escapes.json_string(view, *string, around.unsettle)
+                    position = max(end, string[1]) - first
+                    continue
+            if not run.islower() or _HEX.search(run):
+                for reading in _readings(run):
+                    yield from _letters(around, start, reading)
+
+
+def _readings(run: bytes) -> Iterator[bytes]:
+    """The run, and what of it may be all: encoders write lines of one length and a shorter last
+    one, and what stands on the next line (a boundary of multipart) may only look like more."""
+    yield run
+    ends = [found.start() for found in radix.LINE_END.finditer(run)]
+    starts = [0, *(found.end() for found in radix.LINE_END.finditer(run))]
+    for index, end in enumerate(ends):
+        following = ends[index + 1] if index + 1 < len(ends) else len(run)
+        if following - starts[index + 1] != ends[0]:
+            yield run[:end]
+            if following < len(run):
+                yield run[:following]
+            return
 
 
 def _letters(around: _Around, start: int, run: bytes) -> Iterator[View]:
@@ -206,9 +238,15 @@ def _letters(around: _Around, start: int, run: bytes) -> Iterator[View]:
 
 
 def _wide(around: _Around) -> Iterator[View]:
-    for run in _WIDE.finditer(around.view.text):
-        around.budget.spend(run.end() - run.start())
-        yield radix.Wide(around.view, *run.span(), low=1 if run.group()[0] == 0 else 0)
+    text = around.view.text
+    for run in _WIDE.finditer(text):
+        start, end = run.span()
+        around.budget.spend(2 * (end - start))
+        yield radix.Wide(around.view, start, end, low=1 if text[start] == 0 else 0)
+        if text[start] and text[end : end + 1] > b"\0":
+            # A byte in front, of a length or of a byte order mark, may have been read as the first
+            # letter: then high bytes come first, and one letter more is there.
+            yield radix.Wide(around.view, start + 1, end + 1, low=1)
 
 
 def _gzip(around: _Around) -> Iterator[View]:

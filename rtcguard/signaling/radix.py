@@ -11,7 +11,7 @@ from rtcguard.signaling.views import Make, View, exactly
 
 _STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 _URL: Final = bytes.maketrans(b"+/", b"-_")
-_LINE_END: Final = re.compile(rb"[\r\n]+(?:data: ?)*")  # that of server-sent events, too
+LINE_END: Final = re.compile(rb"[\r\n]+(?:data: ?)*")  # that of server-sent events, too
 
 
 def decoded(source: bytes) -> bytes:
@@ -25,7 +25,7 @@ def decoded(source: bytes) -> bytes:
 
 
 def _letters(source: bytes) -> bytes:
-    return _LINE_END.sub(b"", source)
+    return LINE_END.sub(b"", source)
 
 
 class Base64(View):
@@ -84,7 +84,7 @@ def _groups(spans: list[tuple[int, int]], length: int) -> Iterator[tuple[int, in
 def _lines(source: bytes) -> Iterator[tuple[int, int, int]]:
     """Each line of a run: how many letters are before it, where it begins, how long it is."""
     letters = position = 0
-    for end in _LINE_END.finditer(source):
+    for end in LINE_END.finditer(source):
         yield letters, position, end.start() - position
         letters, position = letters + end.start() - position, end.end()
     yield letters, position, len(source) - position

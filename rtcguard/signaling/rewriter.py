@@ -13,11 +13,19 @@ from rtcguard.errors import PayloadBlocked
 from rtcguard.policy.model import Config
 from rtcguard.signaling import chime, livekit, offers, sdp
 from rtcguard.signaling.edits import Overlap
-from rtcguard.signaling.escapes import json_string
+from rtcguard.signaling.escapes import Escaped, json_string
 from rtcguard.signaling.judge import Judge
 from rtcguard.signaling.message import Message, Rewrite
 from rtcguard.signaling.opening import MAX_DEPTH, Budget, opened, strings
-from rtcguard.signaling.scan import Kind, Points, address_ends, points
+from rtcguard.signaling.scan import (
+    FIRST_ONLY,
+    IPV4,
+    LOCAL_NAME,
+    Kind,
+    Points,
+    address_ends,
+    points,
+)
 from rtcguard.signaling.servers import servers
 from rtcguard.signaling.structured import structured
 from rtcguard.signaling.views import Slice, View, Whole
@@ -126,12 +134,15 @@ class _Walk:
             return
         self._views.append(view)
         inside = list(strings(view, found)) if found else []
+        firsts = [point for point in found if point[1] in FIRST_ONLY]
         for start, end in inside:
             child = json_string(view, start, end, self._unsettle)
             # What stands there as it stands here need not be searched again.
-            known = _within(found, start, end) if isinstance(child, Slice) else None
+            known = _within(found, firsts, start, end) if isinstance(child, Slice) else None
             self._explore(child, depth + 1, known)
         for child in opened(view, found, inside, self._budget, self._unsettle):
+            # What is read in two ways may be edited in both, and then read in yet another.
+            self.unsettled = self.unsettled or isinstance(child, Escaped)
             self._explore(child, depth + 1)
         if found:
             self._look(view, _outside(found, inside))
@@ -142,7 +153,8 @@ class _Walk:
         if not found or judge.is_full:
             return
         text = view.text
-        if len(text) <= _LONGEST_CANDIDATE and found[0][1] in _CAN_BEGIN:
+        kinds = {kind for _, kind in found}
+        if len(text) <= _LONGEST_CANDIDATE and not kinds.isdisjoint(_CAN_BEGIN):
             single = sdp.single_candidate(text)
             if single is not None:
                 judge.candidate(view, single)
@@ -154,7 +166,6 @@ class _Walk:
                 judge.candidate(view, candidate)
             if judge.is_full:
                 return
-        kinds = {kind for _, kind in found}
         self._opaque = self._opaque or Kind.OPAQUE in kinds
         if Kind.FIELD in kinds:
             for fields in structured(view):
@@ -181,13 +192,19 @@ class _Walk:
                     if self.judge.is_full:
                         return
                     if not view.covers(end - 2):
-                        self.judge.repeated_address(view, end, is_ipv4=family == 0)
+                        self.judge.repeated_address(view, end, is_ipv4=family == IPV4)
+                        if family == LOCAL_NAME:
+                            self.judge.repeated_name(view, end)
+                    elif not view.covers(max(0, end - 8)):
+                        self.unsettled = True  # only its end is gone: the rest may be another
 
 
-def _within(found: Points, start: int, end: int) -> Points:
-    """The points of a piece, as it counts."""
+def _within(found: Points, firsts: Points, start: int, end: int) -> Points:
+    """The points of a piece, as it counts. Where only the first of a kind is told (`firsts`), and
+    stands in front of the piece, one more may stand anywhere in it."""
     first, last = bisect_right(found, (start, len(Kind))), bisect_right(found, (end, len(Kind)))
-    return [(point - start, kind) for point, kind in found[first:last]]
+    before = [(0, kind) for point, kind in firsts if point <= start]
+    return before + [(point - start, kind) for point, kind in found[first:last]]
 
 
 def _outside(found: Points, inside: list[tuple[int, int]]) -> Points:

@@ -83,8 +83,13 @@ _ADDRESSES: Final = (
     rb"(?:\b[0-9a-f]{3,4}:[0-9a-f]{0,4}:|::)[0-9a-f:.]{1,40}(?:[^0-9a-f:.]|\z)",
     rb"[0-9a-z-]\.local[\x00-\xff]?",
 )
+# Kinds of which mostly the first point of a text is told, and no other.
+FIRST_ONLY: Final = frozenset(kind for kind, (_, is_enough) in _PATTERNS.items() if is_enough)
 # Dots match line ends, letters either case; bytes are bytes, not UTF-8.
 _FLAGS: Final = hyperscan.HS_FLAG_CASELESS | hyperscan.HS_FLAG_DOTALL
+
+# The families of `address_ends`, by number.
+IPV4, IPV6, LOCAL_NAME = range(len(_ADDRESSES))
 
 Points = list[tuple[int, int]]  # where each ends, and its kind; in order
 
@@ -102,7 +107,7 @@ def _database(expressions: list[bytes], flags: list[int]) -> hyperscan.Database:
 
 _POINTS: Final = _database(
     [_PATTERNS[kind][0] for kind in Kind],
-    [_FLAGS | (hyperscan.HS_FLAG_SINGLEMATCH if _PATTERNS[kind][1] else 0) for kind in Kind],
+    [_FLAGS | (hyperscan.HS_FLAG_SINGLEMATCH if kind in FIRST_ONLY else 0) for kind in Kind],
 )
 _ADDRESS_ENDS: Final = _database(list(_ADDRESSES), [_FLAGS] * len(_ADDRESSES))
 
@@ -113,7 +118,7 @@ def points(text: bytes) -> Points:
 
 
 def address_ends(text: bytes) -> Points:
-    """Where addresses may end, in order, with 0 for IPv4; a long one may be told several times."""
+    """Where addresses may end, in order, with their family; long ones may be told several times."""
     return _matches(_ADDRESS_ENDS, text)
 
 

@@ -6,10 +6,9 @@ of server-sent events. Every function takes time linear in the text: a hostile p
 """
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from rtcguard.ice.address import scope
 from rtcguard.ice.candidate import TYPES
@@ -22,7 +21,11 @@ _TOKEN: Final = re.compile(rb"\S+")
 # What may stand before a line's own beginning: the field name of server-sent events.
 _BEFORE: Final = re.compile(rb"(?:[ \t]*+data:)*+[ \t]*+(a=)?", re.IGNORECASE)
 _NAMES: Final = re.compile(rb"(?:[ \t]*+data:)*+[ \t]*+(c=|o=|a=rtcp:)", re.IGNORECASE)
-_BEGIN: Final = (Kind.CANDIDATE, Kind.TYPE)
+# As plain numbers: every point of a message is compared with these.
+_CANDIDATE, _SECTION, _UFRAG = int(Kind.CANDIDATE), int(Kind.SECTION), int(Kind.UFRAG)
+_CONNECTION, _REMOTE = int(Kind.CONNECTION), int(Kind.REMOTE)
+_BEGIN: Final = (_CANDIDATE, int(Kind.TYPE))
+_LINE_ENDS: Final = (b"\r", b"\n", b"\0", b"")
 # A candidate that is a whole text: with the prefixes that clients use, or with none at all.
 _SINGLE: Final = re.compile(
     rb"\s*((?:a=)?(?:candidate:|(?![!-~]*candidate:)[^\x00-\x20\"{\x7f-\xff]{1,40}[ \t]++[0-9]{1,5}"
@@ -41,8 +44,7 @@ _LONGEST_BEFORE_TYPE: Final = 400
 _LONGEST_AFTER_TYPE: Final = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class CandidateAt:
+class CandidateAt(NamedTuple):
     """A candidate at `text[start:end]`. `line`: it is an SDP line, not a text of its own."""
 
     start: int
@@ -56,19 +58,20 @@ class Within:
     """A candidate in the midst of another text, of which only the addresses are its own.
 
     `glued`: bytes of a binary message stand around it, or a letter in front, which may be one: so
-    it is a field whose ends are not known.
+    it is a field whose ends are not known. `told` is where it ends if what stands in front is its
+    length, and else `end`, where the text does.
     """
 
     start: int
     end: int
+    told: int
     glued: bool
     address: tuple[int, int]
     port: int
     type: str
 
 
-@dataclass(frozen=True, slots=True)
-class AddressAt:
+class AddressAt(NamedTuple):
     """An address (or host name) in `c=`, `o=`, `a=rtcp:` or `a=remote-candidates:`."""
 
     start: int
@@ -87,48 +90,71 @@ def single_candidate(text: bytes) -> CandidateAt | None:
 
 def candidates(text: bytes, points: Points) -> Iterator[CandidateAt | Within]:
     """Every candidate, those on lines with the ufrag of their section (RFC 8839 section 5.4)."""
-    sections = [end for end, kind in points if kind == Kind.SECTION]
-    ufrags: dict[int, str] = {}  # by section, the session's part being 0
+    begins: list[tuple[int, int, int]] = []
+    ufrags = _Ufrags(text)
+    section = 0  # the session's part
     for point, kind in points:
-        if kind == Kind.UFRAG:
-            section = bisect_right(sections, point)
-            ufrags.setdefault(section, text[point : _rest(text, point)].decode("latin-1").strip())
+        if kind in _BEGIN:
+            begins.append((point, kind, section))
+        elif kind == _SECTION:
+            section += 1
+        elif kind == _UFRAG:
+            ufrags.add(section, point)
     done, line = 0, _Line(text)
-    begins = [(point, kind) for point, kind in points if kind in _BEGIN]
-    for index, (point, kind) in enumerate(begins):
+    for index, (point, kind, section) in enumerate(begins):
         if point <= done:
             continue
         word = point - len(b"candidate:")
-        before = line.begins(word) if kind == Kind.CANDIDATE else None
+        before = line.begins(word) if kind == _CANDIDATE else None
         if before is not None:
             end = _rest(text, point)
             # In a binary message another field may go on where a last line without an end ends.
-            if text[end : end + 1] in (b"", b"\r", b"\n", b"\0"):
+            if text[end : end + 1] in _LINE_ENDS:
                 done = end
-                section = bisect_right(sections, point)
-                ufrag = ufrags.get(section, ufrags.get(0, ""))
-                yield CandidateAt(word - before, done, line=True, ufrag=ufrag)
+                yield CandidateAt(word - before, done, True, ufrags.of(section))
                 continue
-        start = point if kind == Kind.CANDIDATE else _bare(text, done, point)
+        start = point if kind == _CANDIDATE else _bare(text, done, point)
         found = _WITHIN.match(text, start) if start >= 0 else None
         if found is None:
             if before is not None:
                 done = _rest(text, point)
-                yield CandidateAt(word - before, done, line=True)
+                yield CandidateAt(word - before, done, True)
             continue
         limit = found.end() + _LONGEST_AFTER_TYPE
-        for following, what in begins[index + 1 : index + 3]:
-            if what == Kind.CANDIDATE and following > found.end():
+        for following, what, _ in begins[index + 1 : index + 3]:
+            if what == _CANDIDATE and following > found.end():
                 limit = min(limit, following - len(b"candidate:"))  # nothing there is its own
         end = _rest(text, found.end(), limit)
         if not (_is_number(found[1]) and _is_number(found[2]) and _is_number(found[4])):
-            named = kind == Kind.CANDIDATE and (
+            named = kind == _CANDIDATE and (
                 found[5].decode().lower() in TYPES or b"raddr" in text[found.end() : end].lower()
             )
             if not named and scope(found[3].decode()) in ("name", "unknown"):
                 continue  # no candidate, and no address where it would have one
         done = end
-        yield _within(text, start, done, found, word if kind == Kind.CANDIDATE else start)
+        yield _within(text, start, done, found, word if kind == _CANDIDATE else start)
+
+
+class _Ufrags:
+    """The user name fragments of a text's sections, read when they are asked for."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+        self._points: dict[int, int] = {}
+        self._read: dict[int, str] = {}
+
+    def add(self, section: int, point: int) -> None:
+        self._points.setdefault(section, point)
+
+    def of(self, section: int) -> str:
+        """That of a section, or else of the session's part; empty where neither has one."""
+        point = self._points.get(section) or self._points.get(0)
+        if point is None:
+            return ""
+        if point not in self._read:
+            rest = self._text[point : _rest(self._text, point)]
+            self._read[point] = rest.decode("latin-1").strip()
+        return self._read[point]
 
 
 def _within(text: bytes, start: int, end: int, found: re.Match[bytes], word: int) -> Within:
@@ -139,19 +165,33 @@ def _within(text: bytes, start: int, end: int, found: re.Match[bytes], word: int
     if following.isalpha() or (following.isdigit() and not glued):
         kind = "unknown"  # `relayed` is not `relay`
     port = int(found[4]) if _is_number(found[4]) else 0
-    return Within(start, end, glued, found.span(3), port, kind)
+    told = _told_end(text, word, found.end(), end) if glued else end
+    return Within(start, end, told, glued, found.span(3), port, kind)
+
+
+def _told_end(text: bytes, word: int, least: int, most: int) -> int:
+    """Where a string that begins with a candidate ends by the length in front of it: a byte, two
+    with the high one first (CBOR, MessagePack), two of a varint (protobuf)."""
+    begin = word - 2 if text[word - 2 : word].lower() == b"a=" else word
+    if begin < 1:
+        return most
+    high, low = text[begin - 2] if begin > 1 else 0, text[begin - 1]
+    for length in (low, high << 8 | low, low << 7 | high & 0x7F):
+        if least <= begin + length <= most:
+            return begin + length
+    return most
 
 
 def addresses(text: bytes, points: Points) -> Iterator[AddressAt]:
     """Every address in the lines that carry one outside candidates."""
     line, done = _Line(text), 0
     for point, kind in points:
-        if kind == Kind.CONNECTION:
+        if kind == _CONNECTION:
             name = line.name(point)
             word = _WORD.match(text, point) if name else None
             if word is not None:
                 yield AddressAt(*word.span(1), name)
-        elif kind == Kind.REMOTE and point > done:
+        elif kind == _REMOTE and point > done:
             # a=remote-candidates:1 203.0.113.7 4000 2 203.0.113.7 4001 (RFC 8839 section 5.2)
             done = _rest(text, point)
             words = list(_TOKEN.finditer(text, point, done))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rtcguard.ice import address as addresses
-from rtcguard.signaling.scan import address_ends
+from rtcguard.signaling.scan import IPV6, LOCAL_NAME, address_ends
 from rtcguard.signaling.views import View
 
 Span = tuple[int, int]
@@ -49,7 +49,6 @@ _TYPES: Final = {
     "peerreflexive": "prflx",
     "relayed": "relay",
 }
-_IPV6, _NAMES = 1, 2  # the families of `address_ends`
 _HEX_DIGITS: Final = b"0123456789abcdefABCDEF"
 _NAME_LETTERS: Final = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-."
 _LETTERS: Final = (b"0123456789.", _HEX_DIGITS + b":.", _NAME_LETTERS)
@@ -116,19 +115,19 @@ def _spans(text: bytes, floor: int, end: int, family: int) -> Iterator[Span]:
     """
     letters = _LETTERS[family]
     stop = end if text[end - 1] in letters else end - 1
-    if family == _NAMES and text[stop - 6 : stop].lower() != b".local":
+    if family == LOCAL_NAME and text[stop - 6 : stop].lower() != b".local":
         return  # told once more, with the letter behind it
     first = stop
     while first > max(floor, stop - 256) and text[first - 1] in letters:
         first -= 1
-    for start in range(first, stop if family == _NAMES else first + 1):
+    for start in range(first, stop if family == LOCAL_NAME else first + 1):
         before = text[start - 1] if start else 0
         for length in (before - 0x60, before - 0xA0, before if before < 0x20 else 0):
             # A name ends where it does; what follows an IP address may be a digit of it.
-            is_told = start + length == stop or (family != _NAMES and length < stop - start)
+            is_told = start + length == stop or (family != LOCAL_NAME and length < stop - start)
             if length > 1 and is_told and _is_address(text[start : start + length], letters):
                 yield start, start + length
-    for cut in range(5 if family == _IPV6 else 1):
+    for cut in range(5 if family == IPV6 else 1):
         for start in (first, text.find(b":", first, stop) + 1 or first):
             if _is_address(text[start : stop - cut], letters):
                 yield start, stop - cut

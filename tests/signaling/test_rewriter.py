@@ -1,5 +1,6 @@
 """The rewriter in detail: an offer, decisions, records."""
 
+import base64
 import json
 from collections.abc import Callable
 from urllib.parse import parse_qsl, quote_plus
@@ -442,3 +443,69 @@ def test_time(direction: Callable[..., Rewrite], content: bytes) -> None:
     text = content if direction is outbound else content.decode()
     made = direction(text, servers=(server,))
     assert made.blocked or len(made.content) >= len(content)
+
+
+# What stands beside an address, and looks like a part of it
+
+WIDE = "candidate:1 1 udp 41885439 198.51.100.7 9 typ relay raddr 192.168.1.5"
+
+
+def _left(content: bytes) -> set[str]:
+    made = outbound(content)
+    assert not made.blocked
+    return addresses(made.content) & {"192.168.1.5", "192.168.1.77", "printer.local"}
+
+
+def test_a_run_of_letters_in_front_of_a_string_hides_none_in_it() -> None:
+    """Of runs only the first is told by the search, and it may stand in another string."""
+    hidden = base64.b64encode(HOST.encode()).decode()
+    content = {"token": "A" * 40, "sdp": f"v=0\r\nc=IN IP4 192.168.1.77\r\na=x-b:{hidden}\r\n"}
+    assert not _left(json.dumps(content).encode())
+
+
+@pytest.mark.parametrize("before", [b"", b"\x01", b"\xfe\xff"])
+@pytest.mark.parametrize("after", [b"", b"\xf8\x01", b"\x00\x01"])
+def test_wide_text_of_either_order_to_its_last_letter(before: bytes, after: bytes) -> None:
+    assert not _left(before + WIDE.encode("utf-16-be") + after)
+
+
+@pytest.mark.parametrize("boundary", ["--x21ab--", "--boundary", "AAAA"])
+@pytest.mark.parametrize("width", [64, 76, 1000])
+def test_base64_ends_where_its_lines_do(boundary: str, width: int) -> None:
+    """Without padding, what stands on the next line looks like more of it."""
+    for spare in range(3):
+        told = base64.b64encode(b"x" * spare + WIDE.encode("utf-16-le")).decode().rstrip("=")
+        lines = "\r\n".join(told[at : at + width] for at in range(0, len(told), width))
+        made = outbound(f"--x21ab\r\n\r\n{lines}\r\n{boundary}".encode()).content.decode()
+        letters = made.split("\r\n\r\n")[1].removesuffix(boundary).replace("\r\n", "")
+        assert not addresses(letters.encode()) & {"192.168.1.5"}
+
+
+def test_base64_in_events_within_a_string() -> None:
+    told = base64.urlsafe_b64encode(WIDE.encode("utf-16-be") * 3).decode()
+    lines = "".join(f"data:{told[at : at + 64]}\n" for at in range(0, len(told), 64))
+    assert not _left(json.dumps({"sdp": f"id: 7\n{lines}\n"}).encode())
+
+
+def test_a_local_name_before_the_next_field() -> None:
+    sdp = f"v=0\r\na={MDNS}\r\na=x-local:{MDNS.split()[4]}"
+    assert b".local" not in outbound(sdp.encode() + b"dtypeeoffer\xc9\x01").content
+
+
+@pytest.mark.parametrize("length", [bytes((len(WIDE),)), b"\x79" + len(WIDE).to_bytes(2)])
+def test_a_field_ends_where_its_length_says(length: bytes) -> None:
+    """`01` behind it is the next field of protobuf, and no part of the address."""
+    assert not _left(b"5abcdz" + length + WIDE.encode() + b"01")
+
+
+def test_a_letter_that_is_no_length_hides_nothing() -> None:
+    assert not _left(b"MSG" + b"G" + WIDE.encode() + b" rport 9 x-address 192.168.1.77 y 1")
+
+
+def test_two_readings_of_one_message_come_to_rest() -> None:
+    content = (
+        b"v%3D0%0D%0A\na=rtcp:9 IN IP4 LE%200%0D%0Aa%3Dcandidate%3A1%201%20udp%201%20192.168.1.5"
+        b"%209%20typ%20relay%20raddr%2o=- 1 1 IN IP6 0fd00%3Aaaaa%3A%3A17%20rport%2035713"
+    )
+    made = outbound(content)
+    assert made.blocked or outbound(made.content).content == made.content
