@@ -48,7 +48,7 @@ class _Verdict:
     """What becomes of one candidate, wherever it stands."""
 
     decision: Decision
-    kind: str  # its type, as a tombstone names it
+    tombstone: Make  # for a line of SDP
     key: _Key
     record: Record
     kept: frozenset[str]  # canonical addresses that go on with it
@@ -150,7 +150,9 @@ class Judge:
         if verdict.decision.action == "block":
             self.block(verdict.decision.reason)
         elif verdict.decision.action == "strip":
-            self._strip(view, at, verdict.kind, written)
+            made = verdict.tombstone if at.line else making.inert(written)
+            if not self._replace(view, at.start, at.end, made):
+                self.block("a candidate in it cannot be overwritten in place")
             self.unsettled = self.unsettled or not verdict.plain
         elif verdict.decision.action == "scrub":
             self._scrub_related(view, at.start, verdict)
@@ -235,7 +237,7 @@ class Judge:
         related = {addresses.canonical(text[a:b]) for a, b in parsed.others}
         return _Verdict(
             decision=decision,
-            kind=kind,
+            tombstone=making.tombstone(kind),
             key=key,
             record=record,
             kept=frozenset() if decision.action == "strip" else frozenset(own),
@@ -269,17 +271,12 @@ class Judge:
         own = frozenset((addresses.canonical(address),))
         return _Verdict(
             decision=decision,
-            kind="unreadable",
+            tombstone=making.tombstone("unreadable"),
             key=key,
             record=record,
             kept=own if stays else frozenset(),
             gone=frozenset() if stays else own,
         )
-
-    def _strip(self, view: View, at: sdp.CandidateAt, kind: str, written: bytes) -> None:
-        made: Make = making.tombstone(kind) if at.line else making.inert(written)
-        if not self._replace(view, at.start, at.end, made):
-            self.block("a candidate in it cannot be overwritten in place")
 
     def _scrub_related(self, view: View, start: int, verdict: _Verdict) -> None:
         """Overwrites raddr, rport and every other address beside the candidate's own."""

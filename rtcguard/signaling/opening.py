@@ -34,6 +34,7 @@ _RUN_CLASS: Final = bytes(
     1 if byte < 128 and (chr(byte).isalnum() or byte in b"+/-_") else 0 for byte in range(256)
 )
 _RUN: Final = b"\x01" * SHORTEST_RUN
+_RUNS: Final = (int(Kind.RUN), int(Kind.SLASHED))
 # A run, and its further lines, as MIME wraps them (RFC 2045 section 6.8).
 _LETTERS: Final = re.compile(rb"[A-Za-z0-9+/_-]++(?:[\r\n]{1,4}+(?:data: ?)*+[A-Za-z0-9+/_-]++)*+")
 _ESCAPE: Final = re.compile(rb"%[0-9A-Fa-f]{2}|&#?\w{2,6};")
@@ -171,7 +172,7 @@ def _percent(around: _Around) -> Iterator[View]:
 def _runs(around: _Around) -> Iterator[View]:
     """Each run of letters of base64 or hex."""
     view, text = around.view, around.view.text
-    point = next(end for end, kind in around.points if kind in (Kind.RUN, Kind.SLASHED))
+    point = next(end for end, kind in around.points if kind in _RUNS)
     for first, last in around.outside(max(0, point - 2 * SHORTEST_RUN)):
         if last - first < SHORTEST_RUN:
             continue
@@ -179,13 +180,13 @@ def _runs(around: _Around) -> Iterator[View]:
         position = 0
         while (at := classes.find(_RUN, position)) >= 0:
             start = first + at
-            before = text[max(0, start - 10) : start]
             found = _DULL.match(text, start)
-            if found is not None and b"\\" not in before[-2:]:
+            if found is not None and b"\\" not in text[max(0, start - 2) : start]:
                 end = found.end()
                 if end - start < _LEAST_HEX or not _HEX.search(text, start, end):
                     position = end - first
                     continue
+            before = text[max(0, start - 10) : start]
             found = _LETTERS.match(text, start)
             end = found.end() if found else start + SHORTEST_RUN
             position = end - first

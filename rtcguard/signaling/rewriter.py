@@ -13,7 +13,7 @@ from rtcguard.errors import PayloadBlocked
 from rtcguard.policy.model import Config
 from rtcguard.signaling import chime, livekit, offers, sdp
 from rtcguard.signaling.edits import Overlap
-from rtcguard.signaling.escapes import Escaped, json_string
+from rtcguard.signaling.escapes import json_string
 from rtcguard.signaling.judge import Judge
 from rtcguard.signaling.message import Message, Rewrite
 from rtcguard.signaling.opening import MAX_DEPTH, Budget, opened, strings
@@ -121,20 +121,21 @@ class _Walk:
     def _unsettle(self) -> None:
         self.unsettled = True
 
-    def _explore(self, view: View, depth: int, found: Points | None = None) -> None:
+    def _explore(self, view: View, depth: int, found: Points | None = None) -> bool:
+        """Looks at a view and what it hides; whether there was anything to look at."""
         if self.judge.is_full:
-            return
+            return False
         if found is None:
             found = points(view.text)
         if not found and not view.is_binary:
-            return
+            return False
         if depth > MAX_DEPTH:
             if found:
                 raise PayloadBlocked("it is nested deeper than can be looked at")
-            return
+            return False
         self._views.append(view)
         inside = list(strings(view, found)) if found else []
-        firsts = [point for point in found if point[1] in FIRST_ONLY]
+        firsts = [point for point in found if point[1] in FIRST_ONLY] if inside else []
         for start, end in inside:
             child = json_string(view, start, end, self._unsettle)
             # What stands there as it stands here need not be searched again.
@@ -142,10 +143,10 @@ class _Walk:
             self._explore(child, depth + 1, known)
         for child in opened(view, found, inside, self._budget, self._unsettle):
             # What is read in two ways may be edited in both, and then read in yet another.
-            self.unsettled = self.unsettled or isinstance(child, Escaped)
-            self._explore(child, depth + 1)
+            self.unsettled = self._explore(child, depth + 1) or self.unsettled
         if found:
             self._look(view, _outside(found, inside))
+        return bool(found)
 
     def _look(self, view: View, found: Points) -> None:
         """Judges what stands in the view itself: one candidate, or candidates and addresses."""
@@ -186,17 +187,21 @@ class _Walk:
 
     def _repeated(self) -> None:
         """Takes out what anything else in the message repeats of the addresses that are gone."""
-        for view in self._views:
-            if not isinstance(view, Slice):  # what it shows stands in its parent too
-                for end, family in address_ends(view.text):
-                    if self.judge.is_full:
-                        return
-                    if not view.covers(end - 2):
-                        self.judge.repeated_address(view, end, is_ipv4=family == IPV4)
-                        if family == LOCAL_NAME:
-                            self.judge.repeated_name(view, end)
-                    elif not view.covers(max(0, end - 8)):
+        judge = self.judge
+        views = [
+            view for view in self._views if not isinstance(view, Slice)
+        ]  # those stand in these
+        for view in views:
+            for end, family in address_ends(view.text):
+                if view.covers(end - 2):
+                    if len(views) > 1 and not view.covers(max(0, end - 8)):
                         self.unsettled = True  # only its end is gone: the rest may be another
+                    continue
+                if judge.is_full:
+                    return
+                judge.repeated_address(view, end, is_ipv4=family == IPV4)
+                if family == LOCAL_NAME:
+                    judge.repeated_name(view, end)
 
 
 def _within(found: Points, firsts: Points, start: int, end: int) -> Points:

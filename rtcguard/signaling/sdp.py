@@ -16,6 +16,8 @@ from rtcguard.signaling.scan import Kind, Points
 
 # The rest of a line: text in ASCII or UTF-8. In a binary message a line may end with its field.
 _REST: Final = re.compile(rb"(?:[\t -~]|[\xc2-\xf4][\x80-\xbf]{1,3})*+")
+# A line as nearly all candidates in SDP are.
+_PLAIN: Final = re.compile(rb"\na=candidate:[\t -~]*+(?=[\r\n])", re.IGNORECASE)
 _WORD: Final = re.compile(rb"[ \t]*+([\w.:%\[\]-]+)")
 _TOKEN: Final = re.compile(rb"\S+")
 # What may stand before a line's own beginning: the field name of server-sent events.
@@ -105,6 +107,11 @@ def candidates(text: bytes, points: Points) -> Iterator[CandidateAt | Within]:
         if point <= done:
             continue
         word = point - len(b"candidate:")
+        plain = _PLAIN.match(text, word - 3) if kind == _CANDIDATE and word > 2 else None
+        if plain is not None:
+            done = plain.end()
+            yield CandidateAt(word - 2, done, True, ufrags.of(section))
+            continue
         before = line.begins(word) if kind == _CANDIDATE else None
         if before is not None:
             end = _rest(text, point)
@@ -213,8 +220,6 @@ class _Line:
 
     def begins(self, word: int) -> int | None:
         """How much of `a=` is in front of a word that begins its line; None where it does not."""
-        if self._text[word - 3 : word] == b"\na=":  # so they all are
-            return 2
         start = self._start_of(word)
         if word - start > 32:
             return None

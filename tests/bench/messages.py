@@ -7,6 +7,7 @@ is read after a tenth of them and at the end.
 import asyncio
 import contextlib
 import json
+import os
 import time
 from collections.abc import Iterator
 from typing import Final
@@ -17,7 +18,8 @@ from tests.bench.process import LOAD_CORE, on_core
 from tests.bench.servers import Servers, free_port
 from tests.bench.table import BenchError, Line, alternate, compare
 
-MESSAGES: Final = 50_000
+# `make bench MESSAGES=1000000` takes minutes.
+MESSAGES: Final = int(os.environ.get("MESSAGES", "50000"))
 _WINDOW: Final = 500  # on their way at a time
 _CANDIDATE: Final = (
     "candidate:1162875081 1 udp 1686052607 203.0.113.7 {port} typ srflx raddr 192.168.1.20 "
