@@ -89,6 +89,25 @@ def decide_server(config: Config, uri: ServerUri) -> Decision:
     return Decision("strip", "relay:site_servers", reason)
 
 
+def decide_tunnel(config: Config, client: str, uri: ServerUri, *, approved: bool) -> Decision:
+    """Whether a connection through the proxy on which a client speaks STUN may go on: `keep`, or
+    `block`. Which page it is for, nobody says. `approved`: the server is in `approved_tcp`."""
+    page = decide_page(config, "", client)
+    if page.action == "block":
+        return page
+    if approved:
+        return Decision("keep", "relay:servers", "this TURN server is approved")
+    if uri.is_turn and config.relay.site_servers == "keep":
+        return Decision(
+            "keep", "relay:site_servers", "the configuration keeps TURN servers of sites"
+        )
+    if uri.is_turn:
+        reason = f"relay.servers does not name {uri}: to approve this server, write it there"
+        return Decision("block", "relay:servers", reason)
+    reason = "only TURN servers that relay.servers names are let through, for TURN over TCP"
+    return Decision("block", "default:servers", reason)
+
+
 def _key(uri: ServerUri) -> tuple[str, int]:
     return addresses.canonical(uri.host), uri.port
 
@@ -96,6 +115,13 @@ def _key(uri: ServerUri) -> tuple[str, int]:
 @lru_cache(maxsize=16)
 def _approved(relay: Relay) -> frozenset[tuple[str, int]]:
     return frozenset(_key(parse_uri(url)) for server in relay.servers for url in server.urls)
+
+
+@lru_cache(maxsize=16)
+def approved_tcp(relay: Relay) -> frozenset[tuple[str, int]]:
+    """Host (an address in its one spelling) and port of each server approved for TCP or TLS."""
+    uris = [parse_uri(url) for server in relay.servers for url in server.urls]
+    return frozenset(_key(uri) for uri in uris if uri.transport == "tcp")
 
 
 def matches(match: Match, subject: Subject) -> bool:

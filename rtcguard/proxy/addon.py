@@ -21,6 +21,7 @@ from rtcguard.proxy.confirmed import Confirmed
 from rtcguard.proxy.documents import REPORT_PATH, Documents
 from rtcguard.proxy.sockets import Sockets
 from rtcguard.proxy.streaming import Gate, Lines, can_decode
+from rtcguard.proxy.turn import Turn
 from rtcguard.signaling import Message, links, rewrite
 from rtcguard.signaling.message import Direction
 from rtcguard.web.site import HOST, Site
@@ -41,6 +42,7 @@ class RtcGuard:
     def __init__(
         self, policy: Policy, key: bytes, record: Recorder, confirmed: Confirmed, site: Site
     ) -> None:
+        self.addons = [Turn(policy, record)]  # mitmproxy adds them with this one
         self._config = policy.config
         self._documents = Documents(policy, key)
         self._sockets = Sockets(lenient=self._lenient)
