@@ -8,7 +8,6 @@ would put them there.
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from playwright.sync_api import Error, sync_playwright
+
+from tests.browsers.environment import BrowserError, environment
 
 from .net import Lab
 
@@ -53,24 +54,11 @@ QUIET = [
 CAMERA_GRANTED = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 
 
-class BrowserError(Exception):
-    """What a browser says where a page does not open or does not come to its end."""
-
-
 def fresh_home(lab: Lab) -> Path:
     """A HOME that no browser has seen yet."""
     home = lab.directory / f"home-{len(list(lab.directory.glob('home-*')))}"
     home.mkdir()
     return home
-
-
-def environment(home: Path) -> dict[str, str]:
-    """The tests' own environment, without what would tell a browser of proxies and folders."""
-    variables = {**os.environ, "HOME": str(home)}
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "XDG_DATA_HOME"):
-        variables.pop(name, None)
-        variables.pop(name.upper(), None)
-    return variables
 
 
 def trust(database: Path, authorities: Sequence[Path]) -> None:

@@ -6,8 +6,9 @@ import os
 import shutil
 import subprocess
 
+from tests.browsers.firefox import FIREFOX
+
 from .browser import CHROMIUM
-from .firefox import FIREFOX
 
 # Command: the Debian package that has it.
 COMMANDS = {

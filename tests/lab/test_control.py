@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from .browser import BrowserError
+from tests.browsers.environment import BrowserError
+
 from .capture import flows
 from .claims import assert_call_went_direct, assert_hidden_hosts_told, assert_told
 from .leaks import LINK_LOCAL_PROTOCOLS, packets_to

@@ -1,7 +1,11 @@
-"""A site on the loopback interface with the guard put into its pages, and a real Chromium.
+"""A site on the loopback interface with the guard put into its pages, and real browsers.
 
-The browser belongs to a module and is closed with it: Playwright's event loop would get in the way
-of other tests' loops. Where Chromium is missing, the tests fail: the project's setup installs it.
+`tab` is a page in each browser in turn: a test that takes it runs in Chromium and in Firefox. The
+older fixtures (`browser`, `context`, `page`) are Chromium alone, by Playwright.
+
+A browser belongs to a module and is closed with it: Playwright's event loop would get in the way
+of other tests' loops. A module that needs other switches redefines `chromium_flags` or
+`firefox_preferences`. Where a browser is missing, the tests fail: the project's setup installs it.
 """
 
 import threading
@@ -15,6 +19,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from rtcguard.page import csp, guard, html, report
 from rtcguard.policy.record import Record
+from tests.browsers.firefox import Preferences
+from tests.browsers.tab import BROWSERS, ChromiumTabs, Tab, Tabs, running_firefox
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
@@ -25,6 +31,12 @@ FLAGS = [
     "--no-first-run",
     "--disable-features=MediaRouter,OptimizationHints",
 ]
+# Windows that tests open without a click; no name is looked up outside of this machine.
+FIREFOX: Preferences = {
+    "network.proxy.type": 0,
+    "dom.disable_open_during_load": False,
+    "network.dns.forceResolve": "127.0.0.1",
+}
 KEY = b"k" * 32
 CLIENT = "127.0.0.1"
 HOST = "127.0.0.1"
@@ -144,9 +156,19 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def chromium_flags() -> list[str]:
+    return FLAGS
+
+
+@pytest.fixture(scope="module")
+def firefox_preferences() -> Preferences:
+    return FIREFOX
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_flags: list[str]) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=chromium_flags)
         yield running
         running.close()
 
@@ -161,6 +183,25 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(context: BrowserContext) -> Page:
     return context.new_page()
+
+
+@pytest.fixture(scope="module", params=BROWSERS)
+def tabs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Tabs]:
+    """Each browser in turn; pytest runs a module's tests for one before it starts the next."""
+    if request.param == "chromium":
+        yield ChromiumTabs(request.getfixturevalue("browser"))
+        return
+    preferences = request.getfixturevalue("firefox_preferences")
+    with running_firefox(tmp_path_factory.mktemp("firefox"), preferences) as running:
+        yield running
+
+
+@pytest.fixture
+def tab(tabs: Tabs) -> Iterator[Tab]:
+    with tabs.open() as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -1,0 +1,155 @@
+"""One small surface for a page in Chromium (by Playwright) and in Firefox (by WebDriver BiDi)."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, Literal, Protocol, get_args
+
+from playwright.sync_api import Browser, Error, Page
+
+from .bidi import Bidi, session
+from .environment import BrowserError, environment
+from .firefox import START_SECONDS, VARIABLES, Preferences, command_line, port_in, write_profile
+
+BrowserName = Literal["chromium", "firefox"]
+BROWSERS: tuple[BrowserName, ...] = get_args(BrowserName)
+EVALUATE_SECONDS = 30.0
+STOP_SECONDS = 5.0
+
+
+class Tab(Protocol):
+    """A tab whose cookies, storage and cache are its own. What fails raises a BrowserError."""
+
+    browser: BrowserName
+
+    def goto(self, url: str) -> None:
+        """Open a page and wait until it has loaded."""
+
+    def reload(self) -> None:
+        """Load the page anew and wait until it has loaded."""
+
+    def evaluate(self, function: str, argument: Any = None) -> Any:
+        """Call the text of a function with one JSON value, wait for its promise, and return what
+        came of it as a JSON value (undefined: None). An exception becomes a BrowserError with its
+        name and message. The page counts as activated by a user."""
+
+
+class Tabs(Protocol):
+    """A running browser."""
+
+    def open(self) -> AbstractContextManager[Tab]:
+        """A tab apart from all others, for the time of a `with` block."""
+
+
+class ChromiumTab:
+    browser: BrowserName = "chromium"
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+
+    def goto(self, url: str) -> None:
+        with _errors():
+            self._page.goto(url)
+
+    def reload(self) -> None:
+        with _errors():
+            self._page.reload()
+
+    def evaluate(self, function: str, argument: Any = None) -> Any:
+        with _errors():
+            return self._page.evaluate(function, argument)
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    try:
+        yield
+    except Error as error:
+        raise BrowserError(error.message) from error
+
+
+class ChromiumTabs:
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+
+    @contextmanager
+    def open(self) -> Iterator[Tab]:
+        context = self._browser.new_context()
+        try:
+            yield ChromiumTab(context.new_page())
+        finally:
+            context.close()
+
+
+class FirefoxTab:
+    browser: BrowserName = "firefox"
+
+    def __init__(self, bidi: Bidi, context: str) -> None:
+        self._bidi = bidi
+        self._context = context
+
+    def goto(self, url: str) -> None:
+        params = {"context": self._context, "url": url, "wait": "complete"}
+        self._bidi.command("browsingContext.navigate", params)
+
+    def reload(self) -> None:
+        params = {"context": self._context, "wait": "complete"}
+        self._bidi.command("browsingContext.reload", params)
+
+    def evaluate(self, function: str, argument: Any = None) -> Any:
+        return self._bidi.call(self._context, function, argument, EVALUATE_SECONDS)
+
+
+class FirefoxTabs:
+    def __init__(self, bidi: Bidi) -> None:
+        self._bidi = bidi
+
+    @contextmanager
+    def open(self) -> Iterator[Tab]:
+        user = self._bidi.command("browser.createUserContext", {})["userContext"]
+        try:
+            made = self._bidi.command(
+                "browsingContext.create", {"type": "tab", "userContext": user}
+            )
+            yield FirefoxTab(self._bidi, made["context"])
+        finally:
+            self._bidi.command("browser.removeUserContext", {"userContext": user})
+
+
+@contextmanager
+def running_firefox(folder: Path, preferences: Preferences) -> Iterator[Tabs]:
+    """A Firefox of its own, with its home, its profile and its output in this folder."""
+    write_profile(folder / "profile", preferences)
+    log = folder / "firefox.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command_line(folder / "profile"),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**environment(folder), **VARIABLES},
+            start_new_session=True,
+        )
+    try:
+        with session(_wait_port(process, log)) as bidi:
+            yield FirefoxTabs(bidi)
+    finally:
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_port(process: subprocess.Popen[bytes], log: Path) -> int:
+    deadline = time.monotonic() + START_SECONDS
+    while (port := port_in(log)) is None:
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            raise BrowserError(f"Firefox did not start:\n{log.read_text(errors='replace')}")
+        time.sleep(0.03)
+    return port
