@@ -109,13 +109,15 @@ class Raw(layer.Layer):
             if event.command is self._timer:
                 yield from self._late()
             return
-        sent = isinstance(event, events.DataReceived) and event.connection == self.context.client
+        sent = b""
+        if isinstance(event, events.DataReceived) and event.connection == self.context.client:
+            sent = event.data
         match self._state:
             case _State.DECIDING if sent:
-                yield from self._decide(event.data)
-            case _State.WATCHING if sent and stream.begins(event.data) in ("bare", "framed"):
+                yield from self._decide(sent)
+            case _State.WATCHING if sent and stream.begins(sent) in ("bare", "framed"):
                 self._state = _State.DECIDING
-                yield from self._decide(event.data)
+                yield from self._decide(sent)
             case _State.DECIDING if self._begun:
                 yield from self._relay.handle_event(event)
             case _State.DECIDING if not isinstance(event, events.Start):
@@ -124,7 +126,7 @@ class Raw(layer.Layer):
             case _State.WATCHING | _State.PASSING:
                 yield from self._relay.handle_event(event)
             case _State.REFUSED if sent:
-                yield from self._refuse(event.data)
+                yield from self._refuse(sent)
             case _State.REFUSED if isinstance(event, events.ConnectionClosed):
                 if event.connection == self.context.client:
                     yield from self._end()

@@ -1,6 +1,6 @@
 """A proxy whose recorder is broken: `python -m tests.proxy.broken PORT FOLDER CONFIG`.
 
-A fault inside the addon, as a defect would make one: whatever has a candidate meets it, and nothing
+A fault inside the addon, as a defect would make one: whatever has a candidate or is STUN meets it, and nothing
 else, so that the same proxy shows both sides.
 """
 
@@ -22,7 +22,7 @@ from rtcguard.web.site import site
 
 def record(records: Iterable[Record]) -> None:
     for one in records:
-        if one.kind in ("candidate", "payload"):  # nor can the fault itself be recorded
+        if one.kind in ("candidate", "payload", "stun"):  # nor can the fault itself be recorded
             raise RuntimeError("broken")
 
 

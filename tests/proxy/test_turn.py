@@ -90,14 +90,19 @@ async def allocate(tunnel: socket.socket, tls: ssl.SSLContext | None = None) -> 
     """A real allocation by aioice on a tunnel, and its end."""
     loop = asyncio.get_running_loop()
     name = None if tls is None else "localhost"
-    _, client = await loop.create_connection(
+    tunnel.setblocking(False)
+    transport, client = await loop.create_connection(
         lambda: TurnClientTcpProtocol(("127.0.0.1", 1), "u", "p", 600, 500),
         sock=tunnel,
         ssl=tls,
         server_hostname=name,
     )
-    relayed = await asyncio.wait_for(client.connect(), 20)
-    await client.delete()
+    try:
+        relayed = await asyncio.wait_for(client.connect(), 20)
+        await client.delete()
+    finally:
+        transport.abort()
+        await asyncio.sleep(0)
     return relayed
 
 
@@ -136,7 +141,6 @@ def test_turn_over_tls(tmp_path: Path) -> None:
     with coturn(tmp_path / "turn", *options), running(tmp_path / "guard", config) as run:
         tls = ssl.create_default_context(cafile=run.state / "ca" / "mitmproxy-ca-cert.pem")
         tunnel = connect_through(run.port, "localhost", port)
-        tunnel.setblocking(False)
         assert asyncio.run(allocate(tunnel, tls))[0] == "127.0.0.1"
 
 
