@@ -1,7 +1,6 @@
 """What a reader is told is there: commands, options, keys, configurations."""
 
 import dataclasses
-import importlib
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +8,8 @@ import click
 import pytest
 
 from rtcguard.app.settings import read_config
-from rtcguard.cli.main import COMMANDS
-from rtcguard.policy import load
+from rtcguard.cli.main import COMMANDS, load
+from rtcguard.policy import load as loader
 from rtcguard.policy.model import Config, Match, RelayServer
 from tests.lab.requirements import COMMANDS as COMMANDS_OF_LAB
 
@@ -22,7 +21,7 @@ CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_and_option_is_in_the_readme(name: str) -> None:
-    command = importlib.import_module(f"rtcguard.cli.{name}").command
+    command = load(name)
     usage = README.partition(f"\n    rtcguard {name} ")[2].partition("\n    rtcguard ")[0]
     assert usage
     for parameter in command.params:
@@ -59,4 +58,4 @@ def test_every_key_is_explained() -> None:
     text = PERSONAL.read_text()
     known = keys(Config()) | keys(Match()) | keys(RelayServer(()))
     assert not [key for key in known if f"{key}:" not in text and f"{key}, " not in text]
-    assert set(load._TOP) == {field.name for field in dataclasses.fields(Config)}
+    assert set(loader._TOP) == {field.name for field in dataclasses.fields(Config)}

@@ -18,7 +18,15 @@ COMMANDS: Final = {
     "filter": "Filter one payload from standard input to standard output.",
     "check": "Check configuration files, and tell every mistake.",
     "report": "Report what tried to leak, to whom, and what was done.",
+    "browser-policy": "Print or install the policy that keeps a browser to the proxy.",
 }
+
+
+def load(name: str) -> click.Command:
+    """The command of a row; its module has underscores where the name has hyphens."""
+    module = importlib.import_module(f"rtcguard.cli.{name.replace('-', '_')}")
+    command: click.Command = module.command
+    return command
 
 
 class _Commands(click.Group):
@@ -28,9 +36,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"rtcguard.cli.{cmd_name}")
-        command: click.Command = module.command
-        return command
+        return load(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -1,7 +1,7 @@
 """A proxy whose recorder is broken: `python -m tests.proxy.broken PORT FOLDER CONFIG`.
 
-A fault inside the addon, as a defect would make one: whatever has a candidate or is STUN meets it, and nothing
-else, so that the same proxy shows both sides.
+A fault inside the addon, as a defect would make one: whatever has a candidate or is STUN meets it,
+and nothing else, so that the same proxy shows both sides.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""STUN and TURN in tunnels: on to approved servers, everything else is answered and goes nowhere."""
+"""STUN and TURN in tunnels: on to approved servers; all else is answered and goes nowhere."""
 
 import asyncio
 import contextlib
@@ -202,10 +202,12 @@ def test_a_refused_name_is_recorded_as_such(guard: Running, far: Listener) -> No
 
 
 def test_an_approval_for_udp_is_none_for_tcp(tmp_path: Path, far: Listener) -> None:
-    with running(tmp_path, relay(f"turn:127.0.0.1:{far.port}?transport=udp")) as run:
-        with connect_through(run.port, "127.0.0.1", far.port) as tunnel:
-            tunnel.sendall(ALLOCATE)
-            assert_refused(tunnel, ALLOCATE)
+    with (
+        running(tmp_path, relay(f"turn:127.0.0.1:{far.port}?transport=udp")) as run,
+        connect_through(run.port, "127.0.0.1", far.port) as tunnel,
+    ):
+        tunnel.sendall(ALLOCATE)
+        assert_refused(tunnel, ALLOCATE)
     assert far.connections == 0
 
 
