@@ -64,10 +64,10 @@ def _chromium(browser: Browser, proxy: str, authority: Authority | None) -> Poli
 
 # Firefox lets a policy set preferences of some beginnings only; `media.` and `network.` are two.
 _FIREFOX_PREFERENCES: Final = {
-    # No candidate, STUN or TURN but through the proxy, by CONNECT.
+    # No UDP and no ICE over TCP: TURN over TCP by CONNECT is left. Pages without leave to use
+    # camera or microphone get no candidate at all then, since Firefox looks for the default
+    # address by a UDP socket, which this forbids: their calls fail.
     "media.peerconnection.ice.proxy_only": True,
-    # And of those, relay candidates only: no ICE over TCP to a far side of the page's choosing.
-    "media.peerconnection.ice.relay_only": True,
     "network.http.http3.enable": False,
     # As `<-loopback>` for Chromium.
     "network.proxy.allow_hijacking_localhost": True,

@@ -20,7 +20,7 @@ PROXY = f"{GATEWAY.v4}:{PROXY_PORT}"
 READY_SECONDS = 15.0
 
 
-def _config(world: World, directory: Path, page_guard: bool) -> Path:
+def _config(world: World, directory: Path, page_guard: bool, transport: str) -> Path:
     secret = directory / "turn.secret"
     secret.touch(mode=0o600)
     secret.write_text(APPROVED_SECRET + "\n")
@@ -30,7 +30,7 @@ version: 1
 listen: {PROXY}
 relay:
   servers:
-    - urls: ["turn:{APPROVED_TURN.v4}:{PORT}?transport=udp"]
+    - urls: ["turn:{APPROVED_TURN.v4}:{PORT}?transport={transport}"]
       shared_secret_file: {secret}
       lifetime: 12h
   site_servers: drop
@@ -44,11 +44,11 @@ upstream: {{trusted_ca: {world.ca.certificate}}}
 class Guard:
     """One run of `rtcguard run`, and what it has to report afterwards."""
 
-    def __init__(self, world: World, directory: Path, page_guard: bool) -> None:
+    def __init__(self, world: World, directory: Path, page_guard: bool, transport: str) -> None:
         directory.mkdir()
         self._world = world
         self._state = directory / "state"
-        self._config = _config(world, directory, page_guard)
+        self._config = _config(world, directory, page_guard, transport)
         self._environment = {
             **os.environ,
             "RTCGUARD_STATE_DIR": str(self._state),
@@ -90,10 +90,13 @@ class Guard:
 
 
 @contextmanager
-def running_guard(world: World, *, page_guard: bool = True) -> Iterator[Guard]:
-    """rtcguard with a state folder of its own, for the time of a `with` block."""
+def running_guard(
+    world: World, *, page_guard: bool = True, transport: str = "udp"
+) -> Iterator[Guard]:
+    """rtcguard with a state folder of its own, for the time of a `with` block. `transport`: how
+    the approved TURN server is to be spoken to."""
     number = len(list(world.lab.directory.glob("guard-*")))
-    guard = Guard(world, world.lab.directory / f"guard-{number}", page_guard)
+    guard = Guard(world, world.lab.directory / f"guard-{number}", page_guard, transport)
     try:
         guard.wait()
         yield guard
