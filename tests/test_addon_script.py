@@ -12,6 +12,7 @@ from pathlib import Path
 from rtcguard.network import stun
 from tests.origin import free_port, serve
 from tests.process import environment, free_udp_port
+from tests.proxy.far_sides import connect_through, listening
 
 ROOT = Path(__file__).parent.parent
 MITMDUMP = Path(sys.executable).parent / "mitmdump"
@@ -58,6 +59,10 @@ def test_it_does_the_same(tmp_path: Path) -> None:
             assert b"<script>" in connection.getresponse().read()
             connection.request("GET", "http://rtcguard.test/ca.pem")
             assert b"BEGIN CERTIFICATE" in connection.getresponse().read()
+        with listening() as far, connect_through(port, "127.0.0.1", far.port) as tunnel:
+            tunnel.sendall(stun.encode(stun.ALLOCATE, stun.REQUEST, b"transactions"))
+            assert stun.parse(tunnel.recv(2048)).message_class == stun.ERROR
+            assert far.connections == 0
         with socket.socket(type=socket.SOCK_DGRAM) as client:
             client.settimeout(20)
             request = stun.encode(stun.BINDING, stun.REQUEST, b"transactions")

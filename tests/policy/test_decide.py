@@ -10,9 +10,11 @@ from rtcguard.ice.server import parse_uri
 from rtcguard.policy.decide import (
     Decision,
     Subject,
+    approved_tcp,
     decide,
     decide_page,
     decide_server,
+    decide_tunnel,
     matches,
     site_matches,
 )
@@ -312,3 +314,47 @@ def test_rules_on_candidates_say_nothing_of_servers() -> None:
 @pytest.mark.parametrize("spelled", ["turn:[2001:db8:0::7]:443", "turn:[2001:DB8:0:0:0:0:0:7]:443"])
 def test_a_server_s_address_in_another_spelling(spelled: str) -> None:
     assert decide_server(Config(relay=APPROVED), parse_uri(spelled)).action == "keep"
+
+
+# Tunnels
+
+
+def test_servers_approved_for_tcp() -> None:
+    urls = ("turn:A.example:1?transport=tcp", "turns:[2001:db8:0::7]", "turn:b.example")
+    relay = Relay(servers=(RelayServer(urls),))
+    assert approved_tcp(relay) == {("a.example", 1), ("2001:db8::7", 5349)}
+
+
+@pytest.mark.parametrize(
+    ("uri", "approved", "site_servers", "action", "rule"),
+    [
+        ("turn:a.example?transport=tcp", True, "drop", "keep", "relay:servers"),
+        ("stun:a.example", True, "drop", "keep", "relay:servers"),  # a relay's keep-alive
+        ("turn:a.example?transport=tcp", False, "drop", "block", "relay:servers"),
+        ("stun:a.example", False, "drop", "block", "default:servers"),
+        ("turn:a.example?transport=tcp", False, "keep", "keep", "relay:site_servers"),
+        ("stun:a.example", False, "keep", "block", "default:servers"),
+    ],
+)
+def test_stun_in_a_tunnel(
+    uri: str, approved: bool, site_servers: str, action: str, rule: str
+) -> None:
+    config = Config(relay=Relay(site_servers=site_servers))  # type: ignore[arg-type]
+    made = decide_tunnel(config, "10.1.2.3", parse_uri(uri), approved=approved)
+    assert (made.action, made.rule) == (action, rule)
+    assert made.reason
+
+
+def test_a_refused_tunnel_says_which_url_to_write() -> None:
+    uri = parse_uri("turns:[2001:db8::7]:443")
+    made = decide_tunnel(Config(), "10.1.2.3", uri, approved=False)
+    assert "relay.servers does not name turns:[2001:db8::7]:443?transport=tcp" in made.reason
+
+
+def test_a_rule_for_a_client_speaks_for_its_tunnels() -> None:
+    uri = parse_uri("turn:a.example?transport=tcp")
+    config = rules(("block", Match(client=(ip_network("10.1.0.0/16"),))))
+    assert decide_tunnel(config, "10.1.2.3", uri, approved=True).rule == "rule 0"
+    assert decide_tunnel(config, "10.2.2.3", uri, approved=True).action == "keep"
+    of_site = rules(("block", Match(site=("a.example.org",))))  # which site it is, nobody knows
+    assert decide_tunnel(of_site, "10.1.2.3", uri, approved=True).action == "keep"
