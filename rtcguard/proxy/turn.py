@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from mitmproxy import ctx
 from mitmproxy.proxy import layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import DNSLayer, TCPLayer
@@ -38,20 +39,18 @@ class Turn:
         self._resolved: dict[HostPort, tuple[float, frozenset[HostPort]]] = {}
 
     def next_layer(self, next_layer: layer.NextLayer) -> None:
-        """After mitmproxy's own choice: what it would relay unread, or take for DNS by its port."""
+        """Takes over what mitmproxy would relay unread, and STUN that it takes for DNS by its port.
+
+        Under `mitmdump -s` this comes before mitmproxy's own choice, which is then made here."""
+        if next_layer.layer is None:
+            ctx.master.addons.get("nextlayer").next_layer(next_layer)
         chosen, context = next_layer.layer, next_layer.context
         if context.client.transport_protocol != "tcp":
             return
-        if isinstance(chosen, TCPLayer):
+        is_stun = stream.begins(next_layer.data_client()) in ("bare", "framed")
+        if isinstance(chosen, TCPLayer) or (isinstance(chosen, DNSLayer) and is_stun):
             next_layer.layer = Raw(context, self._answer)
-        elif isinstance(chosen, DNSLayer):
-            beginning = stream.begins(next_layer.data_client())
-            if beginning == "other":
-                return
-            next_layer.layer = None if beginning == "open" else Raw(context, self._answer)
-        else:
-            return
-        context.layers.remove(chosen)
+            context.layers.remove(chosen)
 
     async def stun_tunnel(self, question: Question) -> None:
         """Decides a tunnel, and records it. A failure leaves it refused."""

@@ -201,6 +201,13 @@ def test_a_refused_name_is_recorded_as_such(guard: Running, far: Listener) -> No
     assert far.connections == 0
 
 
+def test_the_port_does_not_matter(guard: Running) -> None:
+    """What goes to 53 is DNS for mitmproxy."""
+    with connect_through(guard.port, "127.0.0.1", 53) as tunnel:
+        tunnel.sendall(ALLOCATE)
+        assert_refused(tunnel, ALLOCATE)
+
+
 def test_an_approval_for_udp_is_none_for_tcp(tmp_path: Path, far: Listener) -> None:
     with (
         running(tmp_path, relay(f"turn:127.0.0.1:{far.port}?transport=udp")) as run,
