@@ -46,7 +46,7 @@ def _may_be_bare(data: bytes) -> bool:
 
 def _may_be_framed(data: bytes) -> bool:
     """The same behind RFC 4571's length, which holds one message and no more."""
-    inner, length = data[_LENGTH:], int.from_bytes(data[:_LENGTH])
+    inner, length = data[_LENGTH : _LENGTH + 8], int.from_bytes(data[:_LENGTH])
     fits = len(data) < _LENGTH or length >= stun.HEADER_LENGTH
     fits &= len(inner) < 4 or length == stun.HEADER_LENGTH + int.from_bytes(inner[2:4])
     return fits and _may_be_bare(inner)
