@@ -41,6 +41,8 @@ class Tab(Protocol):
 class Tabs(Protocol):
     """A running browser."""
 
+    browser: BrowserName
+
     def open(self) -> AbstractContextManager[Tab]:
         """A tab apart from all others, for the time of a `with` block."""
 
@@ -73,6 +75,8 @@ def _errors() -> Iterator[None]:
 
 
 class ChromiumTabs:
+    browser: BrowserName = "chromium"
+
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
 
@@ -105,6 +109,8 @@ class FirefoxTab:
 
 
 class FirefoxTabs:
+    browser: BrowserName = "firefox"
+
     def __init__(self, bidi: Bidi) -> None:
         self._bidi = bidi
 
