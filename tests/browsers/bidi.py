@@ -18,7 +18,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from .environment import BrowserError
 
-COMMAND_SECONDS = 20.0
+COMMAND_SECONDS = 60.0  # on a loaded machine a new tab takes its time
 NUMBERS = {"NaN": math.nan, "-0": -0.0, "Infinity": math.inf, "-Infinity": -math.inf}
 
 

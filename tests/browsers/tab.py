@@ -17,7 +17,7 @@ from .firefox import START_SECONDS, VARIABLES, Preferences, command_line, port_i
 
 BrowserName = Literal["chromium", "firefox"]
 BROWSERS: tuple[BrowserName, ...] = get_args(BrowserName)
-EVALUATE_SECONDS = 30.0
+EVALUATE_SECONDS = 120.0
 STOP_SECONDS = 5.0
 
 

@@ -1,5 +1,6 @@
 // Data channels: sections 6.1 to 6.4, and the transports under them (5.5, 5.6).
 "use strict";
+atOnce = 8;
 
 const CHANNEL = [
   "label",

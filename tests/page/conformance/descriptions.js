@@ -1,5 +1,6 @@
 // Descriptions and candidates: sections 4.3.2, 4.4.1.5, 4.4.1.9 (adding a candidate), 4.6, 4.8.1.
 "use strict";
+atOnce = 8;
 
 check("descriptions: pending and current", async () => {
   const [a, b] = peers();

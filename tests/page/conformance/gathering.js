@@ -1,5 +1,6 @@
 // What gathering finds and how it is told: sections 4.4.1.5, 4.8.1 and 4.8.2.
 "use strict";
+atOnce = 8;
 
 check("candidates: their types", async () =>
   sorted((await gather(peer())).map(({candidate}) => candidate?.type ?? "end")),

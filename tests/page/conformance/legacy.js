@@ -22,7 +22,7 @@ function called(operate) {
     } catch (error) {
       resolve({threw: nameOf(error)});
     }
-    pause(300).then(() =>
+    pause(600).then(() =>
       resolve({which: "neither", returned: Object.prototype.toString.call(returned)}),
     );
   });

@@ -1,5 +1,6 @@
 // getStats: section 8, and the identifiers of webrtc-stats.
 "use strict";
+atOnce = 8;
 
 const entries = async (pc) => [...(await pc.getStats()).values()];
 
@@ -60,7 +61,7 @@ check("stats: the types of a call with media", async () => {
     b = peer();
   a.addTrack(picture().getTracks()[0]);
   await negotiate(a, b);
-  await Promise.all([connected(a), connected(b)]);
+  await counted(a, "outbound-rtp", "packetsSent");
   // Reports of the far side come when they come.
   const types = new Set((await entries(a)).map(({type}) => type));
   types.delete("remote-inbound-rtp");
@@ -98,13 +99,18 @@ check("stats: the names of a local candidate's members", async () => {
   return Object.keys(local).sort();
 });
 check("stats: the names of a pair's members", async () => {
-  const {pair} = await selected((await talk()).a);
+  const {a, here, there} = await talk();
+  here.send("x");
+  there.send("y");
+  await counted(a, "candidate-pair", "bytesSent");
+  await counted(a, "candidate-pair", "bytesReceived");
+  const {pair} = await selected(a);
   return [Object.keys(pair).sort(), pair.state, pair.nominated];
 });
 check("stats: bytes of the pair are counted", async () => {
   const {a, here} = await talk();
   here.send("x".repeat(1000));
-  await pause(100);
+  await counted(a, "candidate-pair", "bytesSent", 1000);
   const {pair} = await selected(a);
   return [pair.bytesSent > 1000, pair.bytesReceived > 0];
 });
