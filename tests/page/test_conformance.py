@@ -1,9 +1,10 @@
 """Feature for feature a guarded page has what a bare one has: every difference is listed here.
 
-The checks (`conformance/*.js`) are written after the W3C's WebRTC and WebIDL, and judge nothing:
-each tells what it saw. They run in the same browser without the guard and with it, and what they
-saw must be the same but where a table below says why not. Connections talk: without the guard over
-host candidates, with it over a relay.
+The checks (`conformance/*.js`) are written after the W3C's WebRTC and WebIDL and, for the doors to
+other windows that the guard stands behind, after DOM and HTML. They judge nothing: each tells what
+it saw. They run in the same browser without the guard and with it, and what they saw must be the
+same but where a table below says why not. Connections talk: without the guard over host candidates,
+with it over a relay.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ READING = "the guard reads servers and policy first, the browser the rest in its
 WORDS = "a server that the guard stops, or an unknown policy, fails in other words"
 PROXY = "the guard's functions are proxies: their source text has no name"
 STACK = "the guard's own calls are on the stack"
+WATCHED = "Firefox parses markup in another way where a MutationObserver watches, as the guard does"
 REPORTS = "the guard's reports are requests of the page"
 UNTOLD = "a server that was taken out is not judged by the browser"
 STRICT = "a URL that the guard cannot read is refused, though the browser takes it"
@@ -81,6 +83,7 @@ ONLY_IN = {
         "transports: the selected pair of ICE": RELAY,
     },
     "firefox": {
+        "markup: insertAdjacentHTML of a broken table": WATCHED,
         "candidates: their protocols": "TCP host candidates are no relay's",
         "configuration: constructor with stun, an empty port": STRICT,
         "configuration: setConfiguration with stun, an empty port": STRICT,

@@ -32,6 +32,15 @@ async function failure(attempt) {
   }
 }
 
+// The same for what is no promise.
+function failureOf(attempt) {
+  try {
+    attempt();
+    return "none";
+  } catch (error) {
+    return nameOf(error);
+  }
+}
 function message(attempt) {
   try {
     attempt();
@@ -173,6 +182,15 @@ const OFFER = {
     "",
   ].join("\r\n"),
 };
+
+// An element in the document, taken out after the check.
+function place(name = "div", html = "") {
+  const element = document.createElement(name);
+  document.body.append(element);
+  element.innerHTML = html;
+  endings.push(() => element.remove());
+  return element;
+}
 
 // A frame that is taken out after the check.
 function frame() {
