@@ -56,6 +56,7 @@ for (const [name, attributes] of Object.entries({
   srcdoc: {srcdoc: "<!doctype html><title>x</title><p>hello"},
   "srcdoc without doctype": {srcdoc: "<p>hello"},
   "srcdoc, empty": {srcdoc: ""},
+  "a blob without doctype": {src: blobUrl("<p>hello")},
   "a blob": {src: blobUrl("<!doctype html><title>x</title><p>hello")},
   "a blob of text": {src: blobUrl("<p>hello", "text/plain")},
   "a blob of XHTML": {
