@@ -18,6 +18,7 @@ from .firefox import START_SECONDS, VARIABLES, Preferences, command_line, port_i
 BrowserName = Literal["chromium", "firefox"]
 BROWSERS: tuple[BrowserName, ...] = get_args(BrowserName)
 EVALUATE_SECONDS = 120.0
+CREATE_SECONDS = 20.0
 STOP_SECONDS = 5.0
 
 
@@ -118,12 +119,20 @@ class FirefoxTabs:
     def open(self) -> Iterator[Tab]:
         user = self._bidi.command("browser.createUserContext", {})["userContext"]
         try:
-            made = self._bidi.command(
-                "browsingContext.create", {"type": "tab", "userContext": user}
-            )
-            yield FirefoxTab(self._bidi, made["context"])
+            yield FirefoxTab(self._bidi, self._create(user))
         finally:
             self._bidi.command("browser.removeUserContext", {"userContext": user})
+
+    def _create(self, user: str) -> str:
+        """A new tab. On a loaded machine Firefox was seen to never answer to one such command (two
+        of some hundred); it answers to the next, and the tab of the first goes with its user."""
+        params = {"type": "tab", "userContext": user}
+        try:
+            made = self._bidi.command("browsingContext.create", params, CREATE_SECONDS)
+        except BrowserError:
+            made = self._bidi.command("browsingContext.create", params)
+        context: str = made["context"]
+        return context
 
 
 @contextmanager
