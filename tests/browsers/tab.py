@@ -124,8 +124,8 @@ class FirefoxTabs:
             self._bidi.command("browser.removeUserContext", {"userContext": user})
 
     def _create(self, user: str) -> str:
-        """A new tab. On a loaded machine Firefox was seen to never answer to one such command (two
-        of some hundred); it answers to the next, and the tab of the first goes with its user."""
+        """A new tab. On a loaded machine Firefox was seen, twice in some hundred times, to give no
+        answer for a minute; so it is asked once more. A tab that comes late goes with its user."""
         params = {"type": "tab", "userContext": user}
         try:
             made = self._bidi.command("browsingContext.create", params, CREATE_SECONDS)
