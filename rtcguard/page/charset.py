@@ -1,4 +1,4 @@
-"""Which character encoding a document is in: its Content-Type, its byte order mark, its <meta>.
+"""Which character encoding a document is in, by its own word: byte order mark, <meta>, <?xml?>.
 
 Browsers look for `<meta charset>` in the first 1024 bytes only (HTML, section 13.2.3.2). The guard
 pushes it out of there, so what it said is said again in front of the guard (html.py).
@@ -68,7 +68,6 @@ _STARTS = (
     (b"<\0?\0x\0", "utf-16le"),
     (b"\0<\0?\0x", "utf-16be"),
 )
-_PARAMETER = re.compile(r';\s*charset\s*=\s*(?:"([^"]*)"|([^\s;"]*))', re.IGNORECASE)
 _TAG = re.compile(
     rb"<(?:(!--)|([!?]|/(?![a-z]))|(meta)(?=[\t\n\f\r /])|/?[a-z][^\t\n\f\r >]*)", re.IGNORECASE
 )
@@ -78,12 +77,6 @@ _ATTRIBUTE = re.compile(
 )
 _CONTENT = re.compile(r"charset\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\"'\s;][^\s;]*))", re.IGNORECASE)
 _XML = re.compile(rb"<\?xml\s[^>]*?encoding\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
-
-
-def charset_of(content_type: str | None) -> str | None:
-    """The charset parameter of a Content-Type value, if browsers know it; in lower case."""
-    found = _PARAMETER.search(content_type or "")
-    return _known(found[1] or found[2] or "") if found else None
 
 
 def sniff_charset(head: bytes) -> str | None:
@@ -145,15 +138,16 @@ def _of_meta(attributes: dict[str, str]) -> str | None:
             return None
         found = _CONTENT.search(attributes.get("content", ""))
         label = next(filter(None, found.groups()), "") if found else ""
-    return _in_ascii(_known(label))
+    return _in_ascii(known_charset(label))
 
 
 def _by_xml_declaration(head: bytes) -> str | None:
     found = _XML.match(head)
-    return _in_ascii(_known((found[1] or found[2]).decode("latin-1"))) if found else None
+    return _in_ascii(known_charset((found[1] or found[2]).decode("latin-1"))) if found else None
 
 
-def _known(label: str) -> str | None:
+def known_charset(label: str) -> str | None:
+    """A label in lower case, if the WHATWG Encoding standard has it."""
     label = label.strip("\t\n\f\r ").lower()
     return label if label in _LABELS or label in _UTF16LE or label in _UTF16BE else None
 
