@@ -41,13 +41,13 @@ def command(
     """
     from rtcguard.app.settings import read_config, read_policy
     from rtcguard.ledger.writer import stamped
-    from rtcguard.page.html import needs_guard
+    from rtcguard.page import content_type as types
     from rtcguard.signaling import Message, Rewrite, rewrite
 
     read = read_config(config)
     servers = read_policy(read).servers if direction == "inbound" else ()
     content = sys.stdin.buffer.read()
-    if content_type and needs_guard(content_type, b""):
+    if types.read(content_type).is_html:
         made = Rewrite(content)
     else:
         message = Message(

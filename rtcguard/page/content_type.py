@@ -7,7 +7,7 @@ clear form that nobody can read in another way (`header`).
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from rtcguard.page.charset import known_charset
@@ -64,8 +64,10 @@ def read(value: str | None) -> ContentType:
         if label is not None:
             charset, has_charset = label, True
     known = known_charset(charset) if has_charset else None
-    clear = f"{essence}; charset={known}" if known else essence
-    return ContentType(essence, known, value if _CLEAR.fullmatch(value) else clear)
+    made = ContentType(essence, known, value)
+    if _CLEAR.fullmatch(value) or ("," not in value and not made.is_html and not made.is_xml):
+        return made
+    return replace(made, header=f"{essence}; charset={known}" if known else essence)
 
 
 def _charset(part: str, at: int) -> str | None:

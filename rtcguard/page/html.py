@@ -58,7 +58,7 @@ class Inserter:
     """Inserts one inline script into one document.
 
     `script` is ASCII without `</script` and `]]>` (guard.py makes it so). `charset` is the one of
-    the Content-Type header (`charset_of`). Bytes go in by `feed` and come out as soon as the place
+    the Content-Type header (content_type.py). Bytes go in by `feed` and come out as soon as the place
     is known; what comes out is what went in, plus the script. Where no charset is given, the first
     1024 bytes are waited for, to see what the document says itself, which is then said again.
 
@@ -73,6 +73,7 @@ class Inserter:
         self._width: Width | None = None
         self._end: re.Pattern[bytes] | None = None  # of the comment that we are in
         self._done = False
+        self.transforms = 0  # how many of an XML document's were made void
         self._declared: str | None = None  # by a <meta>, which the script pushes out of sight
 
     def feed(self, data: bytes) -> bytes:
@@ -153,6 +154,10 @@ class Inserter:
             return b""
         if place is None:
             raise ParseError("no root element at the start of an XML document")
+        self.transforms = len(place.transforms)
+        for at in place.transforms:
+            void = self._encode(xml_root.VOID.decode())
+            self._held = self._held[: at * unit] + void + self._held[at * unit + len(void) :]
         start = self._held[: place.at * unit]
         rest = self._held[place.at * unit :]
         if place.name is not None:  # `<root/>`: opened, and closed behind the script

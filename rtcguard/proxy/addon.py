@@ -89,7 +89,8 @@ class RtcGuard:
                 if not can_decode(encoding):
                     self._stop(flow, "inbound", f"a document in {encoding!r} cannot get the guard")
                 elif request.method != "HEAD" and response.status_code not in (204, 304):
-                    self._documents.put_guard(flow, response)
+                    tell = partial(self._tell, flow, "inbound", "blocked")
+                    self._documents.put_guard(flow, response, tell)
                 return
             head = flows.head_of(response)
             if self._judges_inbound(flow):

@@ -4,14 +4,15 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Final
 
 from mitmproxy import http
 
 from rtcguard.ice.server import RtcIceServer
-from rtcguard.page import csp, guard
-from rtcguard.page.html import Inserter, charset_of, is_whole_document, is_xml, needs_guard
+from rtcguard.page import content_type, csp, guard
+from rtcguard.page.content_type import ContentType
+from rtcguard.page.html import Inserter, is_whole_document, looks_like_html, looks_like_xml
 from rtcguard.page.report import mint_token
 from rtcguard.policy.decide import Decision, decide_page
 from rtcguard.policy.model import Policy
@@ -19,9 +20,15 @@ from rtcguard.proxy import streaming
 from rtcguard.proxy.flows import fetch_destination, opens_document, parties_of
 
 REPORT_PATH: Final = "/.well-known/rtcguard/report"
+# Chromium shows this as a document that runs scripts, with a parser of its choice.
+_TRANSFORM: Final = "text/xsl"
+# Firefox shows each part as a document of the type that the part names.
+_PARTS: Final = "multipart/x-mixed-replace"
 _POLICY_HEADERS: Final = ("content-security-policy", "content-security-policy-report-only")
 # What lets a browser show a copy it has: one without the guard, or with ended credentials.
 _VALIDATORS: Final = ("if-none-match", "if-modified-since", "if-range", "range")
+# What lets a server answer in an encoding that only this browser can read.
+_DICTIONARIES: Final = ("available-dictionary", "dictionary-id")
 
 
 class Documents:
@@ -66,28 +73,35 @@ class Documents:
 
     def ask_whole(self, request: http.Request) -> None:
         """Makes a request for a document ask for all of it, in an encoding that can be read."""
-        for header in _VALIDATORS:
+        for header in (*_VALIDATORS, *_DICTIONARIES):
             request.headers.pop(header, None)
         accepted = request.headers.get("accept-encoding", "")
         kept = [one.strip() for one in accepted.split(",") if _coding(one) in streaming.DECODABLE]
         request.headers["accept-encoding"] = ", ".join(kept) or "identity"
 
     def takes_guard(self, request: http.Request, response: http.Response) -> bool:
-        """Whether this response may be shown as a document that runs scripts.
+        """Whether this response may be shown as a document that runs scripts. Also says its type in
+        a form that every browser reads as it was read here.
 
         XML other than XHTML is data far more often, so only where a document was asked for by name.
         """
         if response.headers.get("content-disposition", "").lower().startswith("attachment"):
             return False
-        kind = response.headers.get("content-type", "")
-        if needs_guard(kind, b""):
+        kind = content_type.read(response.headers.get("content-type"))
+        opens = opens_document(request)
+        if opens:
+            _say_type(response, kind)
+        if kind.is_html:
             return True
-        if is_xml(kind):
-            return bool(fetch_destination(request)) and opens_document(request)
-        return _untyped(kind) and opens_document(request)
+        if kind.is_xml:
+            return opens and bool(fetch_destination(request))
+        return kind.is_sniffed and opens and not _is_nosniff(response)
 
-    def put_guard(self, flow: http.HTTPFlow, response: http.Response) -> None:
-        """Edits the head of a document's response, and streams its body with the guard in front."""
+    def put_guard(
+        self, flow: http.HTTPFlow, response: http.Response, tell: Callable[[str], None]
+    ) -> None:
+        """Edits the head of a document's response, and streams its body with the guard in front.
+        `tell` is told, for people, of what did not go on."""
         request, parties = flow.request, parties_of(flow)
         minute = int(time.time() // 60)
         script, script_hash = self._script(parties.host, parties.client, minute)
@@ -97,26 +111,59 @@ class Documents:
             if values:
                 allowed = [csp.allow(value, script_hash, url) for value in values]
                 response.headers.set_all(header, allowed)
+        kind = content_type.read(response.headers.get("content-type"))
         encoding = response.headers.pop("content-encoding", "")
-        kind = response.headers.get("content-type", "")
-        inserter = Inserter(script, charset_of(kind), xml=is_xml(kind))
-        decide: Callable[[bytes], bool] | None = None
-        if _untyped(kind):
-            decide = partial(needs_guard, kind)
-        elif not opens_document(request):
-            # For a script. A service worker may show it as a document; a fragment stays as it is.
-            decide = is_whole_document
-        response.stream = streaming.Document(encoding, inserter, decide)
+        choose = _chooser(script, kind, opens_document(request))
+        response.stream = streaming.Document(encoding, choose, tell)
         for header in ("content-length", "etag", "last-modified", "content-digest", "digest"):
             response.headers.pop(header, None)
         if request.http_version == "HTTP/1.1":
+            response.http_version = "HTTP/1.1"  # one of HTTP/1.0 would not be read in chunks
             response.headers["transfer-encoding"] = "chunked"
         response.headers["cache-control"] = "no-store"
 
 
+def _chooser(
+    script: str, kind: ContentType, opens: bool
+) -> Inserter | Callable[[bytes], Inserter | None]:
+    inserter = Inserter(script, kind.charset, xml=kind.is_xml)
+    if kind.is_sniffed:
+
+        def by_look(head: bytes) -> Inserter | None:
+            if looks_like_xml(head):
+                return Inserter(script, kind.charset, xml=True)
+            return inserter if looks_like_html(head) else None
+
+        return by_look
+    if not opens:
+        # For a script. A service worker may show it as a document; a fragment stays as it is.
+        return lambda head: inserter if is_whole_document(head) else None
+    return inserter
+
+
+def _say_type(response: http.Response, kind: ContentType) -> None:
+    """Leaves no doubt of what a document is, and no way to scripts where no guard can go."""
+    headers = response.headers
+    if kind.is_sniffed:
+        if _is_nosniff(response):
+            headers["content-type"] = "text/plain"  # what browsers take it for, then
+        return
+    if kind.essence == _TRANSFORM:
+        headers["content-type"] = "text/plain"
+    elif kind.header != headers.get("content-type"):
+        headers["content-type"] = kind.header
+    if kind.is_xml:
+        # Firefox takes a transform from here too.
+        links = headers.get_all("link")
+        headers.set_all("link", [one for one in links if "stylesheet" not in one.lower()])
+    if kind.essence == _PARTS:
+        headers.add("content-security-policy", "sandbox")
+
+
+def _is_nosniff(response: http.Response) -> bool:
+    first = response.headers.get("x-content-type-options", "").partition(",")[0]
+    return first.strip("\t ").lower() == "nosniff"
+
+
 def _coding(item: str) -> str:
     return item.partition(";")[0].strip().lower()
-
-
-def _untyped(content_type: str) -> bool:
-    return "/" not in content_type

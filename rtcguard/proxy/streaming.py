@@ -5,7 +5,6 @@ on. An exception in it would leave the connection hanging, so each one ends clos
 judge it withholds.
 """
 
-import logging
 import re
 import zlib
 from collections.abc import Callable
@@ -15,8 +14,6 @@ import brotli
 import zstandard
 
 from rtcguard.page.html import Inserter
-
-logger = logging.getLogger(__name__)
 
 # The content encodings that `Document` reads; documents are asked for in no other.
 DECODABLE: Final = ("gzip", "deflate", "br", "zstd")
@@ -186,45 +183,62 @@ _DECOMPRESSORS: Final[dict[str, Callable[[], _Decompressor]]] = {
 _TELLING: Final = 1024  # bytes that tell whether it is a document
 
 
+def _codings(encoding: str) -> list[str]:
+    return [one.strip().lower() for one in encoding.split(",")]
+
+
 def can_decode(encoding: str) -> bool:
-    return encoding.strip().lower() in _DECOMPRESSORS
+    """Whether a Content-Encoding, in which several may be stacked, can be read."""
+    return all(one in _DECOMPRESSORS for one in _codings(encoding))
 
 
 class Document:
-    """An HTML document on its way: decoded piece by piece, the page guard put in at its head."""
+    """An HTML or XML document on its way: decoded piece by piece, the page guard put in."""
 
     def __init__(
-        self, encoding: str, inserter: Inserter, decide: Callable[[bytes], bool] | None = None
+        self,
+        encoding: str,
+        choose: Inserter | Callable[[bytes], Inserter | None],
+        tell: Callable[[str], None],
     ) -> None:
-        """`decide` tells by the first bytes whether it is a document at all; if not, it stays."""
-        self._decoder = _DECOMPRESSORS[encoding.strip().lower()]()
-        self._inserter: Inserter | None = inserter
-        self._decide = decide
-        self._undecided = b""
+        """`choose` tells by the first bytes what puts the guard in; None: it is no document, and
+        stays as it is. `tell` is told, for people, of what did not go on."""
+        codings = reversed(_codings(encoding))  # the last was put on last (RFC 9110, 8.4)
+        self._decoders = [_DECOMPRESSORS[one]() for one in codings]
+        self._inserter = choose if isinstance(choose, Inserter) else None
+        self._choose = None if isinstance(choose, Inserter) else choose
+        self._tell = tell
+        self._unchosen = b""
         self._closed = False
 
     def __call__(self, data: bytes) -> list[bytes]:
         if self._closed:
             return []
         try:
-            made = self._feed(self._decoder.feed(data) if data else b"", last=not data)
+            decoded = data
+            for decoder in self._decoders:
+                decoded = decoder.feed(decoded) if decoded else b""
+            made = self._feed(decoded, last=not data)
         except Exception as error:
             # Mostly a broken content encoding, which the browser could not read either.
             self._closed = True
-            logger.warning("a document is cut off, it cannot be read: %r", error)
+            self._tell(f"a document is cut off, it cannot be read: {error!r}")
             return []
         return [made] if made else []
 
     def _feed(self, data: bytes, *, last: bool) -> bytes:
-        if self._decide is not None:
-            data = self._undecided + data
-            self._undecided = data
+        if self._choose is not None:
+            data = self._unchosen + data
+            self._unchosen = data
             if len(data) < _TELLING and not last:
                 return b""
-            if not self._decide(data):
-                self._inserter = None
-            self._decide = None
-        if self._inserter is None:
+            self._inserter, self._choose = self._choose(data), None
+        inserter = self._inserter
+        if inserter is None:
             return data
-        made = self._inserter.feed(data) if data else b""
-        return made + self._inserter.finish() if last else made
+        made = inserter.feed(data) if data else b""
+        made += inserter.finish() if last else b""
+        if inserter.transforms:
+            inserter.transforms = 0
+            self._tell("the result of a transform (XSLT) could not get the guard; it is not applied")
+        return made

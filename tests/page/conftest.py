@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from rtcguard.page import content_type as types
 from rtcguard.page import csp, guard, html, report
 from rtcguard.policy.record import Record
 from tests.browsers.firefox import Preferences
@@ -84,8 +85,8 @@ class Site:
         headers = {"Content-Type": content_type}
         if guarded:
             script = guard.script(self.settings)
-            charset = html.charset_of(content_type)
-            inserter = html.Inserter(script, charset, xml=html.is_xml(content_type))
+            kind = types.read(content_type)
+            inserter = html.Inserter(script, kind.charset, xml=kind.is_xml)
             data = inserter.feed(data) + inserter.finish()
             if policy is not None:
                 policy = csp.allow(policy, csp.hash_of(script), self.origin + REPORT_PATH)
