@@ -1,4 +1,4 @@
-"""An origin on loopback that sends bytes as a test wrote them: any header, any pace, any framing."""
+"""An origin on loopback that sends what a test wrote: any header, any pace, any framing."""
 
 import contextlib
 import socketserver

@@ -1,4 +1,4 @@
-"""What browsers take a response for, from its Content-Type: often not what the field's grammar says.
+"""What browsers take a response for, from its Content-Type: not always what its grammar says.
 
 As Chromium and Firefox were seen to read it (they agree but where it is said): of several values,
 parted by commas, the last that has a slash counts; a type ends at white space, `;` or `(`; only the

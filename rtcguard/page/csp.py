@@ -32,15 +32,24 @@ def allow(value: str, script_hash: str, report_url: str) -> str:
     return ",".join(_edit(policy, script_hash, report_url) for policy in value.split(","))
 
 
+def reach(value: str, url: str) -> str:
+    """A header's value, edited so that `url` may be fetched: what a worker's script needs."""
+    return ",".join(_connect(policy, url) for policy in value.split(","))
+
+
 def _edit(policy: str, script_hash: str, report_url: str) -> str:
     expression = f"'{script_hash}'"
     scripts = ("script-src-elem", "script-src", "default-src")
     index, sources = _effective(policy, scripts)
     if index is not None and not _runs(sources, expression):
         policy = _grant(policy, index, "script-src", sources, expression)
+    return _connect(policy, report_url)
+
+
+def _connect(policy: str, url: str) -> str:
     index, sources = _effective(policy, ("connect-src", "default-src"))
-    if index is not None and not _reaches(sources, report_url):
-        policy = _grant(policy, index, "connect-src", sources, report_url)
+    if index is not None and not _reaches(sources, url):
+        policy = _grant(policy, index, "connect-src", sources, url)
     return policy
 
 

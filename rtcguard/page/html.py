@@ -58,9 +58,9 @@ class Inserter:
     """Inserts one inline script into one document.
 
     `script` is ASCII without `</script` and `]]>` (guard.py makes it so). `charset` is the one of
-    the Content-Type header (content_type.py). Bytes go in by `feed` and come out as soon as the place
-    is known; what comes out is what went in, plus the script. Where no charset is given, the first
-    1024 bytes are waited for, to see what the document says itself, which is then said again.
+    the Content-Type header (content_type.py). Bytes go in by `feed` and come out as soon as the
+    place is known; what comes out is what went in, plus the script. Where no charset is given, the
+    first 1024 bytes are waited for, to see what the document says itself, which is then said again.
 
     Raises ParseError for a document whose place cannot be told for certain; it must not be shown.
     """

@@ -18,7 +18,7 @@ from rtcguard.policy.record import Record
 from rtcguard.proxy import flows
 from rtcguard.proxy.bodies import LIMIT, Plan, request_plan, response_plan, unread_plan
 from rtcguard.proxy.confirmed import Confirmed
-from rtcguard.proxy.documents import REPORT_PATH, Documents
+from rtcguard.proxy.documents import MADE_PATH, REPORT_PATH, Documents
 from rtcguard.proxy.sockets import Sockets
 from rtcguard.proxy.streaming import Gate, Lines, can_decode
 from rtcguard.proxy.turn import Turn
@@ -65,7 +65,9 @@ class RtcGuard:
             self._judge_url(flow)
             if flow.response is not None:
                 return
-            if self._config.page.guard and flows.opens_document(request):
+            if self._config.page.guard and (
+                flows.opens_document(request) or flows.is_worker_script(request)
+            ):
                 self._documents.ask_whole(request)
             self._follow(request_plan(flows.head_of(request)), flow, "outbound", request)
 
@@ -90,8 +92,11 @@ class RtcGuard:
                     self._stop(flow, "inbound", f"a document in {encoding!r} cannot get the guard")
                 elif request.method != "HEAD" and response.status_code not in (204, 304):
                     tell = partial(self._tell, flow, "inbound", "blocked")
-                    self._documents.put_guard(flow, response, tell)
+                    parties = flows.parties_of(flow)
+                    self._documents.put_guard(request, response, parties, tell)
                 return
+            if self._config.page.guard and flows.is_worker_script(request):
+                return  # held whole, for `response`
             head = flows.head_of(response)
             if self._judges_inbound(flow):
                 plan = response_plan(head, flows.fetch_destination(request))
@@ -106,7 +111,10 @@ class RtcGuard:
                 return
             if flow.websocket is not None or _UNREAD in flow.metadata:
                 return
-            self._judge_whole(flow, "inbound", response)
+            if self._config.page.guard and flows.is_worker_script(flow.request):
+                self._documents.ready_worker(flow.request, response)
+            else:
+                self._judge_whole(flow, "inbound", response)
 
     def websocket_message(self, flow: http.HTTPFlow) -> None:
         with self._closed(flow, "outbound"):
@@ -251,12 +259,14 @@ class RtcGuard:
 
     def _is_own(self, flow: http.HTTPFlow) -> bool:
         """Whether the proxy answers this request itself: it is never forwarded."""
-        path = flow.request.path.partition("?")[0]
-        return path == REPORT_PATH or flows.parties_of(flow).host == HOST
+        return _path(flow) in (REPORT_PATH, MADE_PATH) or flows.parties_of(flow).host == HOST
 
     def _answer(self, flow: http.HTTPFlow) -> None:
-        if flow.request.path.partition("?")[0] == REPORT_PATH:
+        if _path(flow) == REPORT_PATH:
             made = self._answer_report(flow)
+        elif _path(flow) == MADE_PATH:
+            tell = partial(self._tell, flow, "inbound", "blocked")
+            made = self._documents.guard_made(flow, tell)
         else:
             page = self._site(flow.request.path, flows.parties_of(flow).client)
             headers = {"content-type": page.content_type, "cache-control": "no-store"}
@@ -352,3 +362,7 @@ class RtcGuard:
             reason=reason,
         )
         self._record([record])
+
+
+def _path(flow: http.HTTPFlow) -> str:
+    return flow.request.path.partition("?")[0]

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -14,12 +15,18 @@ from rtcguard.page import content_type, csp, guard
 from rtcguard.page.content_type import ContentType
 from rtcguard.page.html import Inserter, is_whole_document, looks_like_html, looks_like_xml
 from rtcguard.page.report import mint_token
+from rtcguard.page.worker import prelude, put_before
 from rtcguard.policy.decide import Decision, decide_page
 from rtcguard.policy.model import Policy
 from rtcguard.proxy import streaming
-from rtcguard.proxy.flows import fetch_destination, opens_document, parties_of
+from rtcguard.proxy.flows import Parties, fetch_destination, opens_document, parties_of
 
 REPORT_PATH: Final = "/.well-known/rtcguard/report"
+MADE_PATH: Final = "/.well-known/rtcguard/document"  # for documents that a service worker made
+MADE_HEAD: Final = "rtcguard-head"
+_OPENED: Final = ((b"sec-fetch-dest", b"document"),)
+_PRELUDE: Final = prelude(MADE_PATH)
+_OF_THE_BODY: Final = ("etag", "last-modified", "content-digest", "digest")
 # Chromium shows this as a document that runs scripts, with a parser of its choice.
 _TRANSFORM: Final = "text/xsl"
 # Firefox shows each part as a document of the type that the part names.
@@ -98,14 +105,17 @@ class Documents:
         return kind.is_sniffed and opens and not _is_nosniff(response)
 
     def put_guard(
-        self, flow: http.HTTPFlow, response: http.Response, tell: Callable[[str], None]
+        self,
+        request: http.Request,
+        response: http.Response,
+        parties: Parties,
+        tell: Callable[[str], None],
     ) -> None:
         """Edits the head of a document's response, and streams its body with the guard in front.
         `tell` is told, for people, of what did not go on."""
-        request, parties = flow.request, parties_of(flow)
         minute = int(time.time() // 60)
         script, script_hash = self._script(parties.host, parties.client, minute)
-        url = f"{request.scheme}://{request.host_header or request.host}{REPORT_PATH}"
+        url = _own_url(request, REPORT_PATH)
         for header in _POLICY_HEADERS:
             values = response.headers.get_all(header)
             if values:
@@ -115,12 +125,56 @@ class Documents:
         encoding = response.headers.pop("content-encoding", "")
         choose = _chooser(script, kind, opens_document(request))
         response.stream = streaming.Document(encoding, choose, tell)
-        for header in ("content-length", "etag", "last-modified", "content-digest", "digest"):
+        for header in ("content-length", *_OF_THE_BODY):
             response.headers.pop(header, None)
         if request.http_version == "HTTP/1.1":
             response.http_version = "HTTP/1.1"  # one of HTTP/1.0 would not be read in chunks
             response.headers["transfer-encoding"] = "chunked"
         response.headers["cache-control"] = "no-store"
+
+    def guard_made(self, flow: http.HTTPFlow, tell: Callable[[str], None]) -> http.Response:
+        """Answers a service worker (worker.js) with the document that it sent, as it may show it.
+
+        The head comes and goes in a header that no other origin can send unasked, and the answer
+        itself is never shown: else this would show everybody's HTML in the name of every site.
+        """
+        request = flow.request
+        try:
+            head = json.loads(request.headers.get(MADE_HEAD, ""))
+            made = http.Response.make(200, b"", {str(k): str(v) for k, v in head.items()})
+        except (ValueError, AttributeError):
+            return http.Response.make(400, b"", {"cache-control": "no-store"})
+        body = request.get_content(strict=True) or b""
+        opened = http.Request.make("GET", request.url, b"", http.Headers(_OPENED))
+        if request.method != "POST" or fetch_destination(request) not in ("", "empty"):
+            return http.Response.make(400, b"", {"cache-control": "no-store"})
+        if self.takes_guard(opened, made):
+            self.put_guard(opened, made, parties_of(flow), tell)
+            stream = made.stream
+            if callable(stream):
+                body = b"".join([*stream(body), *stream(b"")])
+        headers = {
+            "content-type": "application/octet-stream",
+            "x-content-type-options": "nosniff",
+            "cache-control": "no-store",
+            MADE_HEAD: json.dumps(dict(made.headers)),
+        }
+        return http.Response.make(200, body, headers)
+
+    def ready_worker(self, request: http.Request, response: http.Response) -> None:
+        """Lets a service worker's script, the body of which is whole, send its documents here."""
+        policies = response.headers.get_all(_POLICY_HEADERS[0])
+        if policies:
+            url = _own_url(request, MADE_PATH)
+            response.headers.set_all(_POLICY_HEADERS[0], [csp.reach(one, url) for one in policies])
+        response.content = put_before(_PRELUDE, response.get_content(strict=True) or b"")
+        response.headers["cache-control"] = "no-store"
+        for header in _OF_THE_BODY:
+            response.headers.pop(header, None)
+
+
+def _own_url(request: http.Request, path: str) -> str:
+    return f"{request.scheme}://{request.host_header or request.host}{path}"
 
 
 def _chooser(

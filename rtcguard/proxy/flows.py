@@ -79,3 +79,15 @@ def opens_document(request: http.Request) -> bool:
     if destination:
         return destination in ("document", "iframe", "frame", "embed", "object", "fencedframe")
     return "text/html" in request.headers.get("accept", "text/html").lower()
+
+
+def is_worker_script(request: http.Request) -> bool:
+    """Whether this is a script of a service worker, or one that it imports as a module.
+
+    Chromium names the worker in Sec-Fetch-Dest for both, Firefox in `Service-Worker`; what a
+    classic worker imports it knows only in Firefox.
+    """
+    return (
+        fetch_destination(request) == "serviceworker"
+        or request.headers.get("service-worker", "").lower() == "script"
+    )

@@ -240,5 +240,7 @@ class Document:
         made += inserter.finish() if last else b""
         if inserter.transforms:
             inserter.transforms = 0
-            self._tell("the result of a transform (XSLT) could not get the guard; it is not applied")
+            self._tell(
+                "the result of a transform (XSLT) could not get the guard; it is not applied"
+            )
         return made
