@@ -3,13 +3,14 @@
 //
 // One expression, given the reserved path for that (worker.py writes it in and takes the comments
 // and line ends out). guard.js tells the rules that hold here too; one more: a promise of ours has
-// its own `constructor`, or awaiting it would ask Promise.prototype, which is the worker's.
+// its own `constructor` and `then`, for awaiting it would ask Promise.prototype, the worker's own.
 (path) => {
   "use strict";
   const { apply, construct } = Reflect;
   const { defineProperty, getOwnPropertyDescriptor } = Object;
   const uncurry = Function.prototype.bind.bind(Function.prototype.call);
   const { fetch, location, Promise, Response, FetchEvent, InstallEvent } = globalThis;
+  if (!FetchEvent) return; // another kind of worker, which imports the same module
   const native = FetchEvent.prototype.respondWith;
   const mark = "rtcguard";
   if (getOwnPropertyDescriptor(native, mark)) return;

@@ -11,7 +11,7 @@ from typing import Final
 
 # Directives count only where nothing but directives and comments stand before (ECMA-262, 11.2.1).
 _STRICT: Final = re.compile(
-    rb"(?:\s|\xef\xbb\xbf|;|//[^\n\r]*|/\*(?s:.*?)\*/|\"[^\"\\\n]*\"|'[^'\\\n]*')*?"
+    rb"(?:\s|\xef\xbb\xbf|;|(?>//[^\n\r]*)|(?>/\*(?s:.*?)\*/)|\"[^\"\\\n]*\"|'[^'\\\n]*')*?"
     rb"(?:\"use strict\"|'use strict')\s*(?:[;}\n\r]|/[/*]|$)"
 )
 

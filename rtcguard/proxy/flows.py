@@ -84,10 +84,10 @@ def opens_document(request: http.Request) -> bool:
 def is_worker_script(request: http.Request) -> bool:
     """Whether this is a script of a service worker, or one that it imports as a module.
 
-    Chromium names the worker in Sec-Fetch-Dest for both, Firefox in `Service-Worker`; what a
-    classic worker imports it knows only in Firefox.
+    Both browsers say `Service-Worker: script` for the first. What it imports Chromium asks for as
+    `serviceworker`; Firefox at first as `worker`, as what other workers import, then as the first.
     """
-    return (
-        fetch_destination(request) == "serviceworker"
-        or request.headers.get("service-worker", "").lower() == "script"
-    )
+    destination = fetch_destination(request)
+    imported = destination == "worker" and request.headers.get("sec-fetch-mode") == "cors"
+    named = request.headers.get("service-worker", "").lower() == "script"
+    return named or imported or destination == "serviceworker"
