@@ -71,6 +71,7 @@ _STARTS = (
 _TAG = re.compile(
     rb"<(?:(!--)|([!?]|/(?![a-z]))|(meta)(?=[\t\n\f\r /])|/?[a-z][^\t\n\f\r >]*)", re.IGNORECASE
 )
+_BODY = re.compile(rb"<(?:body|/head)[\t\n\f\r />]", re.IGNORECASE)
 _ATTRIBUTE = re.compile(
     rb"[\t\n\f\r /]*+(=?[^\t\n\f\r />=]*+)"
     rb"(?:[\t\n\f\r ]*=[\t\n\f\r ]*(?:\"([^\"]*)\"|'([^']*)'|((?![\"'])[^\t\n\f\r >]*)))?"
@@ -90,6 +91,11 @@ def sniff_charset(head: bytes) -> str | None:
         if head.startswith(start):
             return name
     return _by_meta(head) or _by_xml_declaration(head)
+
+
+def is_settled(head: bytes) -> bool:
+    """Whether more bytes would tell nothing else: a <meta> has spoken, or the body begins."""
+    return _by_meta(head) is not None or _BODY.search(head) is not None
 
 
 def width_of(head: bytes, charset: str | None) -> Width:

@@ -15,7 +15,7 @@ from typing import Final
 
 from rtcguard.errors import ParseError
 from rtcguard.page import xml_root
-from rtcguard.page.charset import PRESCAN, Width, sniff_charset, width_of
+from rtcguard.page.charset import PRESCAN, Width, is_settled, sniff_charset, width_of
 
 _WHITE = re.compile(rb"[\t\n\f\r ]*")
 _ABRUPT = re.compile(rb"<!---?>")  # comments all the same: HTML, section 13.2.5.43
@@ -36,6 +36,8 @@ _WHOLE = re.compile(
     rb"(?:\xef\xbb\xbf)?(?:\s|<!--.*?-->|<\?[^>]*>)*+<(?:!doctype|html|head)\b",
     re.IGNORECASE | re.DOTALL,
 )
+_MARK: Final = 3  # bytes that tell whether there is a byte order mark
+_XML_MARK: Final = 6  # bytes that tell whether `<?xml` is in UTF-16
 _XML_LIMIT: Final = 65536  # bytes before an XML document's root element that are held
 
 
@@ -59,8 +61,8 @@ class Inserter:
 
     `script` is ASCII without `</script` and `]]>` (guard.py makes it so). `charset` is the one of
     the Content-Type header (content_type.py). Bytes go in by `feed` and come out as soon as the
-    place is known; what comes out is what went in, plus the script. Where no charset is given, the
-    first 1024 bytes are waited for, to see what the document says itself, which is then said again.
+    place is known; what comes out is what went in, plus the script. Where no charset is given, at
+    most 1024 bytes are waited for, to see what the document says itself, which is said again then.
 
     Raises ParseError for a document whose place cannot be told for certain; it must not be shown.
     """
@@ -81,7 +83,7 @@ class Inserter:
         if self._done:
             return data
         self._held += data
-        if self._width is None and len(self._held) < (3 if self._charset else PRESCAN):
+        if self._width is None and not self._may_decide():
             return b""
         return self._advance(last=False)
 
@@ -107,6 +109,13 @@ class Inserter:
             out += b"" if found else self._held
             self._held = b""
         return out
+
+    def _may_decide(self) -> bool:
+        if self._charset is not None:
+            return len(self._held) >= _MARK
+        if self._xml:
+            return len(self._held) >= _XML_MARK
+        return len(self._held) >= PRESCAN or is_settled(self._held)
 
     def _decide(self) -> bytes:
         """Settles the encoding; returns the byte order mark, which goes out first."""

@@ -131,11 +131,21 @@ def test_only_the_head_is_held() -> None:
     assert inserter.finish() == b""
 
 
-def test_a_charset_that_the_document_declares_is_said_again_in_front() -> None:
+@pytest.mark.parametrize(
+    ("data", "declared"),
+    [
+        (b"<!doctype html><meta charset=koi8-r>", b'<meta charset="koi8-r">'),
+        ((b"<!doctype html><p>" + b" " * 1024)[:1024], b""),
+        (b"<!doctype html><head></head>", b""),
+        (b"<!doctype html><body>", b""),
+    ],
+)
+def test_a_charset_is_said_again_in_front_as_soon_as_it_is_known(
+    data: bytes, declared: bytes
+) -> None:
     inserter = Inserter("X")
-    assert inserter.feed(b"<!doctype html><meta charset=koi8-r>") == b""
-    made = inserter.feed(b" " * 1024)
-    assert made.startswith(b'<!doctype html><meta charset="koi8-r">' + ELEMENT)
+    assert inserter.feed(data[:-1]) == b""
+    assert inserter.feed(data[-1:]).startswith(b"<!doctype html>" + declared + ELEMENT)
 
 
 def test_a_byte_order_mark_needs_no_declaration() -> None:

@@ -1,4 +1,4 @@
-"""The prelude of service workers' scripts: one line, the same for all, strict where the script was."""
+"""What stands before a service worker's scripts: one line, the same for all, strict if need be."""
 
 import re
 

@@ -18,8 +18,9 @@ LISTEN = """
 self.addEventListener('install', () => skipWaiting());
 self.addEventListener('activate', (e) => e.waitUntil(clients.claim()));
 const made = (headers = {}) =>
-  new Response(%s, { headers: { 'content-type': 'text/html', ...headers } });
-""" % json.dumps(PAGE)
+  new Response(TEXT, { headers: { 'content-type': 'text/html', ...headers } });
+"""
+LISTEN = f"const TEXT = {json.dumps(PAGE)};{LISTEN}"
 ANSWER = """
 self.addEventListener('fetch', (event) => {
   if (event.request.url.includes('/made')) event.respondWith(%s);
@@ -108,8 +109,7 @@ def test_a_hostile_worker_shows_nothing_unguarded(
     trick, answer = HOSTILE[name]
     captured = "const Real = Response; const made2 = () => new Real(TEXT, { headers: {"
     captured += " 'content-type': 'text/html' } });"
-    text = f"const TEXT = {json.dumps(PAGE)};"
-    worker = LISTEN + text + captured + trick + ANSWER % answer
+    worker = LISTEN + captured + trick + ANSWER % answer
     assert opened(bare, raw, worker)[1] == "all"
     try:
         assert opened(through, raw, worker)[1] in ("relay", None)
