@@ -12,7 +12,10 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 _WHITE = "\t\n\f\r "
-_NONCE_OR_HASH = re.compile(r"'(?:nonce|sha256|sha384|sha512)-[A-Za-z0-9+/_=-]+'", re.IGNORECASE)
+# Chromium also takes `sha-256` for a hash.
+_NONCE_OR_HASH = re.compile(
+    r"'(?:nonce|sha-?(?:256|384|512))-[A-Za-z0-9+/_-]+={0,2}'", re.IGNORECASE
+)
 
 
 def hash_of(script: str) -> str:

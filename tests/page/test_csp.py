@@ -33,6 +33,11 @@ H = f"'{HASH}'"
             f"script-src 'unsafe-inline' 'sha256-BBBB' {H}",
         ),
         (
+            "script-src 'unsafe-inline' 'sha-256-BBBB'",  # Chromium's own spelling
+            f"script-src 'unsafe-inline' 'sha-256-BBBB' {H}",
+        ),
+        ("script-src 'unsafe-inline' 'nonce-a=b'", "script-src 'unsafe-inline' 'nonce-a=b'"),
+        (
             "script-src 'unsafe-inline' 'strict-dynamic'",
             f"script-src 'unsafe-inline' 'strict-dynamic' {H}",
         ),
@@ -119,3 +124,19 @@ def test_other_directives_stay_and_editing_twice_is_editing_once(value: str) -> 
 @given(st.text(alphabet="abc'-; ,\tS*", max_size=60))
 def test_any_text_is_edited_without_an_error(value: str) -> None:
     csp.allow(value, HASH, URL)
+
+
+@pytest.mark.parametrize(
+    ("value", "edited"),
+    [
+        ("", ""),
+        ("script-src 'self'", "script-src 'self'"),
+        ("connect-src 'none'", f"connect-src {URL}"),
+        (
+            "default-src 'none', connect-src 'self'",
+            f"default-src 'none'; connect-src {URL}, connect-src 'self'",
+        ),
+    ],
+)
+def test_what_a_worker_needs(value: str, edited: str) -> None:
+    assert csp.reach(value, URL) == edited
