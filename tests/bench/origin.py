@@ -42,6 +42,9 @@ _RESPONSES: Final = {
     b"/binary": _response(b"application/octet-stream", BINARY_BODY),
 }
 _DOWNLOAD: Final = b"/download"
+_SLOW: Final = b"/slow"
+_SLOW_HEAD: Final = HTML_BODY.index(b"</title>")
+_PAUSE: Final = 0.05  # seconds
 _DOWNLOAD_HEAD: Final = _response(b"application/octet-stream", b"", DOWNLOAD_SIZE)
 _NOT_FOUND: Final = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
 
@@ -65,6 +68,11 @@ class _Origin(asyncio.Protocol):
             if path == _DOWNLOAD:
                 self._transport.write(_DOWNLOAD_HEAD)
                 self._sending = asyncio.get_running_loop().create_task(self._download())
+            elif path == _SLOW:
+                response = _response(b"text/html", HTML_BODY)
+                cut = len(response) - len(HTML_BODY) + _SLOW_HEAD
+                self._transport.write(response[:cut])
+                asyncio.get_running_loop().call_later(_PAUSE, self._transport.write, response[cut:])
             else:
                 self._transport.write(_RESPONSES.get(path, _NOT_FOUND))
 
