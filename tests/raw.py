@@ -25,12 +25,13 @@ class RawOrigin:
     """Answers by path (without its query); each connection carries one answer, and ends with it."""
 
     port: int = 0
+    host: str = "127.0.0.1"
     answers: dict[str, Answer] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def put(
         self,
@@ -64,8 +65,8 @@ def response(
 
 
 @contextlib.contextmanager
-def serve() -> Iterator[RawOrigin]:
-    origin = RawOrigin()
+def serve(host: str = "127.0.0.1") -> Iterator[RawOrigin]:
+    origin = RawOrigin(host=host)
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
@@ -96,7 +97,7 @@ def serve() -> Iterator[RawOrigin]:
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True
 
-    with Server(("127.0.0.1", 0), Handler) as server:
+    with Server((host, 0), Handler) as server:
         origin.port = server.server_address[1]
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()

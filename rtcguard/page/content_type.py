@@ -8,6 +8,7 @@ clear form that nobody can read in another way (`header`).
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 from rtcguard.page.charset import known_charset
@@ -50,6 +51,7 @@ class ContentType:
         return self.essence in _UNKNOWN
 
 
+@lru_cache(maxsize=256)
 def read(value: str | None) -> ContentType:
     """Reads a field's value; several fields are one value, parted by commas (RFC 9110, 5.3)."""
     value = value or ""

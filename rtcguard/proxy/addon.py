@@ -288,6 +288,9 @@ class RtcGuard:
             settings = self._documents.settings(site, client)
             rule = self._documents.decide(site, client).rule
             try:
+                # Also one that is `null`: a sandboxed page's, but every redirect makes one too.
+                if not flows.names_host(request, site):
+                    raise ParseError("a page of another origin sent it")
                 body = request.get_content(strict=True) or b""
                 records = read_report(
                     body, key=self._key, site=site, client=client, settings=settings, rule=rule

@@ -5,6 +5,7 @@ import hmac
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
@@ -19,23 +20,37 @@ from rtcguard.page.worker import prelude, put_before
 from rtcguard.policy.decide import Decision, decide_page
 from rtcguard.policy.model import Policy
 from rtcguard.proxy import streaming
-from rtcguard.proxy.flows import Parties, fetch_destination, opens_document, parties_of
+from rtcguard.proxy.flows import (
+    Parties,
+    fetch_destination,
+    is_own_reader,
+    is_passed_on,
+    opens_document,
+    parties_of,
+)
 
 REPORT_PATH: Final = "/.well-known/rtcguard/report"
 MADE_PATH: Final = "/.well-known/rtcguard/document"  # for documents that a service worker made
 MADE_HEAD: Final = "rtcguard-head"
 _OPENED: Final = ((b"sec-fetch-dest", b"document"),)
 _PRELUDE: Final = prelude(MADE_PATH)
-_OF_THE_BODY: Final = ("etag", "last-modified", "content-digest", "digest")
+# What a response says of the body that it had.
+_OF_THE_BODY: Final = frozenset(
+    (b"content-length", b"etag", b"last-modified", b"content-digest", b"digest")
+)
 # Chromium shows this as a document that runs scripts, with a parser of its choice.
 _TRANSFORM: Final = "text/xsl"
 # Firefox shows each part as a document of the type that the part names.
 _PARTS: Final = "multipart/x-mixed-replace"
 _POLICY_HEADERS: Final = ("content-security-policy", "content-security-policy-report-only")
 # What lets a browser show a copy it has: one without the guard, or with ended credentials.
-_VALIDATORS: Final = ("if-none-match", "if-modified-since", "if-range", "range")
-# What lets a server answer in an encoding that only this browser can read.
-_DICTIONARIES: Final = ("available-dictionary", "dictionary-id")
+# The last two let a server answer in an encoding that only this browser can read.
+_CONDITIONS: Final = frozenset(
+    (
+        *(b"if-none-match", b"if-modified-since", b"if-range", b"range"),
+        *(b"available-dictionary", b"dictionary-id"),
+    )
+)
 
 
 class Documents:
@@ -73,15 +88,18 @@ class Documents:
             token=mint_token(self.key, client, site),
         )
 
-    def _make_script(self, site: str, client: str, minute: int) -> tuple[str, str]:
-        """The guard's script and its hash; `minute` only makes each minute's its own."""
-        script = guard.script(self.settings(site, client))
+    def _make_script(self, site: str, client: str, speaker: str, minute: int) -> tuple[str, str]:
+        """The guard's script and its hash; `minute` only makes each minute's its own. `speaker` is
+        the site that it may report for."""
+        settings = self.settings(site, client)
+        if speaker != site:
+            settings = replace(settings, token=mint_token(self.key, client, speaker))
+        script = guard.script(settings)
         return script, csp.hash_of(script)
 
     def ask_whole(self, request: http.Request) -> None:
         """Makes a request for a document ask for all of it, in an encoding that can be read."""
-        for header in (*_VALIDATORS, *_DICTIONARIES):
-            request.headers.pop(header, None)
+        _drop(request.headers, _CONDITIONS)
         accepted = request.headers.get("accept-encoding", "")
         kept = [one.strip() for one in accepted.split(",") if _coding(one) in streaming.DECODABLE]
         request.headers["accept-encoding"] = ", ".join(kept) or "identity"
@@ -99,7 +117,7 @@ class Documents:
         if opens:
             _say_type(response, kind)
         if kind.is_html:
-            return True
+            return opens or is_passed_on(request)
         if kind.is_xml:
             return opens and bool(fetch_destination(request))
         return kind.is_sniffed and opens and not _is_nosniff(response)
@@ -114,7 +132,9 @@ class Documents:
         """Edits the head of a document's response, and streams its body with the guard in front.
         `tell` is told, for people, of what did not go on."""
         minute = int(time.time() // 60)
-        script, script_hash = self._script(parties.host, parties.client, minute)
+        # Where another origin's script may be what reads it, the token is nobody's.
+        speaker = parties.host if is_own_reader(request, parties.host) else ""
+        script, script_hash = self._script(parties.host, parties.client, speaker, minute)
         url = _own_url(request, REPORT_PATH)
         for header in _POLICY_HEADERS:
             values = response.headers.get_all(header)
@@ -125,8 +145,7 @@ class Documents:
         encoding = response.headers.pop("content-encoding", "")
         choose = _chooser(script, kind, opens_document(request))
         response.stream = streaming.Document(encoding, choose, tell)
-        for header in ("content-length", *_OF_THE_BODY):
-            response.headers.pop(header, None)
+        _drop(response.headers, _OF_THE_BODY)
         if request.http_version == "HTTP/1.1":
             response.http_version = "HTTP/1.1"  # one of HTTP/1.0 would not be read in chunks
             response.headers["transfer-encoding"] = "chunked"
@@ -167,10 +186,10 @@ class Documents:
         if policies:
             url = _own_url(request, MADE_PATH)
             response.headers.set_all(_POLICY_HEADERS[0], [csp.reach(one, url) for one in policies])
-        response.content = put_before(_PRELUDE, response.get_content(strict=True) or b"")
+        script = response.get_content(strict=True) or b""
+        _drop(response.headers, _OF_THE_BODY)
+        response.content = put_before(_PRELUDE, script)
         response.headers["cache-control"] = "no-store"
-        for header in _OF_THE_BODY:
-            response.headers.pop(header, None)
 
 
 def _own_url(request: http.Request, path: str) -> str:
@@ -190,7 +209,7 @@ def _chooser(
 
         return by_look
     if not opens:
-        # For a script. A service worker may show it as a document; a fragment stays as it is.
+        # A service worker may show it as a document; a fragment stays as it is.
         return lambda head: inserter if is_whole_document(head) else None
     return inserter
 
@@ -217,6 +236,11 @@ def _say_type(response: http.Response, kind: ContentType) -> None:
 def _is_nosniff(response: http.Response) -> bool:
     first = response.headers.get("x-content-type-options", "").partition(",")[0]
     return first.strip("\t ").lower() == "nosniff"
+
+
+def _drop(headers: http.Headers, names: frozenset[bytes]) -> None:
+    """Takes fields out in one go: each look at mitmproxy's headers goes through all of them."""
+    headers.fields = tuple(field for field in headers.fields if field[0].lower() not in names)
 
 
 def _coding(item: str) -> str:

@@ -72,13 +72,37 @@ def opens_document(request: http.Request) -> bool:
     """Whether the answer to this request may be shown as a document of its own.
 
     Browsers send Sec-Fetch-Dest to trustworthy origins only; elsewhere Accept tells: every
-    navigation names text/html. A service worker fetches documents as `empty`; `page/html.py` then
-    looks at the body.
+    navigation names text/html.
     """
     destination = fetch_destination(request)
     if destination:
         return destination in ("document", "iframe", "frame", "embed", "object", "fencedframe")
     return "text/html" in request.headers.get("accept", "text/html").lower()
+
+
+def is_passed_on(request: http.Request) -> bool:
+    """Whether a script asks for a document as a browser does, to answer a navigation with it: so
+    does a service worker that was installed before rtcguard (worker.js sees to the others)."""
+    return "text/html" in request.headers.get("accept", "").lower()
+
+
+def is_own_reader(request: http.Request, host: str) -> bool:
+    """Whether no other origin's script can be what reads the answer: CORS lets some (Fetch
+    standard), and those requests have an Origin. One that opens a document has none but with POST;
+    then Sec-Fetch-Dest, which no script sets, tells it apart from theirs."""
+    return names_host(request, host) or fetch_destination(request) not in ("", "empty")
+
+
+def names_host(request: http.Request, host: str) -> bool:
+    """Whether a request's Origin, if it has one, is of this host."""
+    origin = request.headers.get("origin")
+    if origin is None:
+        return True
+    try:
+        named = urlsplit(origin).hostname or ""
+    except ValueError:
+        return False
+    return named.lower().rstrip(".") == host
 
 
 def is_worker_script(request: http.Request) -> bool:

@@ -5,6 +5,7 @@ one of them runs in Chromium and in Firefox.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
@@ -41,6 +42,13 @@ def origin(shared_origin: origins.Origin) -> origins.Origin:
 @pytest.fixture(scope="session")
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with running(tmp_path_factory.mktemp("proxy"), RELAY) as run:
+        yield run
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Running]:
+    """A proxy for one test: what it confirms is of no other."""
+    with running(tmp_path, "") as run:
         yield run
 
 

@@ -81,22 +81,24 @@ def test_fragments_and_downloads_stay_as_they_are(origin: Origin, proxy: Running
     assert body == DOCUMENT
 
 
-def test_a_whole_document_that_a_worker_fetches_gets_the_guard(
+def test_a_document_that_an_old_worker_passes_on_gets_the_guard(
     origin: Origin, proxy: Running
 ) -> None:
-    headers = {"sec-fetch-dest": "empty", "accept": "*/*"}
-    _, body = proxy.request("GET", f"{origin.url}/document", headers=headers)
-    assert b"<script>" in body
+    for accept, guarded in (("text/html,*/*;q=0.8", True), ("*/*", False)):
+        headers = {"sec-fetch-dest": "empty", "accept": accept}
+        _, body = proxy.request("GET", f"{origin.url}/document", headers=headers)
+        assert (b"<script>" in body) is guarded
+        assert guarded or body == DOCUMENT
 
 
-def test_reports_are_answered_by_the_proxy_and_confirm(origin: Origin, proxy: Running) -> None:
-    _, page = proxy.request("GET", f"{origin.url}/document", headers=NAVIGATION)
+def test_reports_are_answered_by_the_proxy_and_confirm(origin: Origin, own: Running) -> None:
+    _, page = own.request("GET", f"{origin.url}/document", headers=NAVIGATION)
     origin.seen.clear()
 
     def echoed() -> str:
         with connect(
             f"ws://127.0.0.1:{origin.port}/ws",
-            proxy=f"http://127.0.0.1:{proxy.port}",
+            proxy=f"http://127.0.0.1:{own.port}",
             origin=origin.url,
         ) as channel:
             channel.send(json.dumps({"candidate": RELAY}))
@@ -105,7 +107,7 @@ def test_reports_are_answered_by_the_proxy_and_confirm(origin: Origin, proxy: Ru
     def report(token: str) -> int:
         body = json.dumps({"token": token, "kind": "guard"})
         headers = {"content-type": "text/plain", "origin": origin.url}
-        return proxy.request("POST", origin.url + REPORT, body, headers)[0].status
+        return own.request("POST", origin.url + REPORT, body, headers)[0].status
 
     assert "typ host" in echoed()  # the far side is made inert while nobody confirmed
     assert report("0" * 32) == 400
