@@ -42,7 +42,7 @@ KEY = b"k" * 32
 CLIENT = "127.0.0.1"
 HOST = "127.0.0.1"
 REPORT_PATH = "/.well-known/rtcguard/report"
-RELAY = {"urls": ["turn:127.0.0.1:9?transport=tcp"], "username": "ours", "credential": "secret"}
+RELAY = {"urls": ["turn:127.0.0.1:34789?transport=tcp"], "username": "ours", "credential": "secret"}
 SETTINGS = guard.GuardSettings(
     mode="relay",
     servers=(RELAY,),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-OURS = {"urls": ["turn:127.0.0.1:9?transport=tcp"], "username": "ours", "credential": "secret"}
+OURS = {"urls": ["turn:127.0.0.1:34789?transport=tcp"], "username": "ours", "credential": "secret"}
 STUN = "stun:127.0.0.1:3478"
 
 # Expressions that make a connection in some way; `cfg` is what a leaking page asks for.
@@ -150,7 +150,7 @@ def test_site_servers_are_kept_where_the_settings_say_so(
 
 def test_an_approved_server_that_the_page_brings_gets_our_credentials(guarded: Page) -> None:
     way = (
-        "new RTCPeerConnection({ iceServers: [{ urls: ['TURN:127.0.0.1:9?transport=tcp'],"
+        "new RTCPeerConnection({ iceServers: [{ urls: ['TURN:127.0.0.1:34789?transport=tcp'],"
         " username: 'theirs', credential: 'theirs' }] })"
     )
     assert guarded.evaluate(READ, way) == ["relay", [OURS]]

@@ -174,6 +174,43 @@ def test_text_stays_text(raw: RawOrigin, through: Tab, bare: Tab, name: str) -> 
     assert (opened(through, url), through.evaluate(shown)) == plain
 
 
+HEADERS = {
+    "integrity-policy": "blocked-destinations=(script)",
+    "document-policy": "force-load-at-top, document-write=?0",
+    "permissions-policy": "camera=(), microphone=(), autoplay=()",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-embedder-policy": "require-corp",
+    "origin-agent-cluster": "?1",
+    "referrer-policy": "no-referrer",
+    "refresh": "60",
+}
+
+
+def test_no_other_header_keeps_the_guard_out(
+    raw: RawOrigin, through: Tab, bare: Tab, proxy: Running
+) -> None:
+    """All of them at once; the page's own script runs as without the guard."""
+    body = TITLED + "<script>window.own = 1</script>"
+    url = raw.put("/", body, headers=HEADERS)
+    found = "() => [window.first, window.own, self.crossOriginIsolated]"
+    bare.goto(url)
+    through.goto(url)
+    assert bare.evaluate(found)[:2] == ["all", 1]
+    assert through.evaluate(found) == ["relay", *bare.evaluate(found)[1:]]
+
+
+def test_going_back_shows_a_guarded_page(raw: RawOrigin, through: Tab) -> None:
+    """From the browser's memory or anew; no copy that a server calls lasting is kept."""
+    lasting = {"cache-control": "public, max-age=86400, immutable", "etag": '"1"'}
+    here = raw.put("/", TITLED, headers=lasting)
+    there = raw.put("/there", TITLED, headers=lasting)
+    for url in (here, there, here):
+        through.goto(url)
+        assert through.evaluate(FOUND)[0] == "relay"
+    assert raw.paths().count("/") == 2
+    assert not any("if-none-match" in one.headers for one in raw.asked)
+
+
 def test_what_a_script_fetches_stays_byte_for_byte(raw: RawOrigin, through: Tab, bare: Tab) -> None:
     fetched = "(path) => fetch(path).then((r) => r.text())"
     pieces = {"/piece": f"<p>{SCRIPT}", "/feed": XML.format(INSTRUCTION)}
