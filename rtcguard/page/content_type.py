@@ -46,6 +46,11 @@ class ContentType:
         return self.essence in _XML or self.essence.endswith("+xml")
 
     @property
+    def is_plain(self) -> bool:
+        """Whether no script runs in it, whoever shows it."""
+        return not (self.is_html or self.is_xml or self.is_sniffed)
+
+    @property
     def is_sniffed(self) -> bool:
         """Whether browsers look at the body to find out what it is."""
         return self.essence in _UNKNOWN

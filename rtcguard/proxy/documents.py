@@ -116,6 +116,10 @@ class Documents:
         opens = opens_document(request)
         if opens:
             _say_type(response, kind)
+        elif not fetch_destination(request) and not kind.is_plain:
+            # Where Sec-Fetch-Dest is not sent, Firefox asks for what <object> and <embed> show as
+            # fetch() does. A script that reads it takes no notice of this.
+            response.headers.add("content-security-policy", "sandbox")
         if kind.is_html:
             return opens or is_passed_on(request)
         if kind.is_xml:

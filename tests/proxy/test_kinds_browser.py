@@ -222,6 +222,34 @@ def test_what_a_script_fetches_stays_byte_for_byte(raw: RawOrigin, through: Tab,
             assert tab.evaluate(fetched, path) == text
 
 
+OBJECT = """(path) => new Promise((resolve) => {
+    window.ran = false;
+    const object = document.createElement('object');
+    object.onload = () => resolve(window.ran);
+    object.type = 'text/html';
+    object.data = path;
+    document.body.append(object);
+})"""
+
+
+def test_what_cannot_be_told_from_a_fetch_runs_no_script(
+    raw: RawOrigin, proxy: Running, bare: Tab
+) -> None:
+    """Firefox asks for an <object> on a plain HTTP page as fetch() does. Such HTML stays byte for
+    byte, and has a header that a document heeds alone."""
+    piece = "<p>x<script>parent.ran = true</script>"
+    url = raw.put("/piece", piece)
+    for accept, dest, closed in (("*/*", "", True), ("*/*", "empty", False)):
+        headers = {"accept": accept} | ({"sec-fetch-dest": dest} if dest else {})
+        answer, body = proxy.request("GET", url, headers=headers)
+        assert body == piece.encode()
+        assert (answer.headers["content-security-policy"] == "sandbox") is closed
+    raw.put("/closed", piece, headers={"content-security-policy": "sandbox"})
+    bare.goto(raw.put("/", "<!doctype html><body>"))
+    assert bare.evaluate(OBJECT, "/piece") is True
+    assert bare.evaluate(OBJECT, "/closed") is False
+
+
 def test_the_head_arrives_while_the_server_still_sends(raw: RawOrigin, proxy: Running) -> None:
     """The rest is sent only when the first bytes have come through."""
     import http.client
