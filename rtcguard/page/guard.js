@@ -1,139 +1,161 @@
 // The page guard: the first script of every document. It makes WebRTC in the page relay-only, with
 // approved TURN servers, before a script of the page can take hold of RTCPeerConnection.
 //
-// One expression: a function of the settings (guard.py writes them in; comments and indentation are
-// left out of what is sent). Three rules hold throughout, because page scripts share this realm:
+// One expression: a function of the settings (guard.py writes them in, and takes comments and
+// spaces out). Three rules hold throughout, because page scripts share this realm:
 // - What is needed later is captured at once. After that, no method of a built-in is looked up:
 //   `uncurry(f)(self, ...)` stands for `self.f(...)`, and every object handed to the browser or to
-//   Reflect has no prototype, so that polluted prototypes, setters and iterators see nothing.
+//   Reflect has no prototype (`bare`), so that polluted prototypes, setters and iterators see nothing.
 // - Array spreading, array destructuring and for-of are not used: they ask Array.prototype.
 // - What the page hands in is read once; the browser gets the copy, never the page's object.
 // That a page can find out that a guard is there is accepted; that it gets around it is not.
 (settings) => {
   "use strict";
-  const { apply, construct, get, defineProperty, deleteProperty, getOwnPropertyDescriptor } =
-    Reflect;
+  const window = globalThis;
+  const { document, navigator, fetch, origin, Proxy, Promise, Blob, URL } = window;
+  const { unescape, atob, btoa, encodeURIComponent, decodeURIComponent } = window;
+  const Observer = MutationObserver;
+  const Request = XMLHttpRequest;
+  const element = document.currentScript;
+  if (element) element.remove(); // out of sight before the page looks
+  if (element && element.id) return; // a guard that is here asks whether this text may run
+
+  const { apply, construct, get, defineProperty, deleteProperty } = Reflect;
+  const describe = Reflect.getOwnPropertyDescriptor;
   const { setPrototypeOf } = Object;
   const uncurry = Function.prototype.bind.bind(Function.prototype.call);
-  const window = globalThis;
-  const { document, navigator, fetch, location, Proxy } = window;
-  const exec = uncurry(RegExp.prototype.exec);
-  const lower = uncurry(String.prototype.toLowerCase);
-  const slice = uncurry(String.prototype.slice);
-  const each = uncurry(Array.prototype.forEach);
-  const has = uncurry(WeakSet.prototype.has);
-  const add = uncurry(WeakSet.prototype.add);
-  const listenTo = uncurry(EventTarget.prototype.addEventListener);
-  const observe = uncurry(MutationObserver.prototype.observe);
-  const Observer = MutationObserver;
+  const bare = (object = {}) => setPrototypeOf(object, null);
+  // A method, and an attribute's getter or setter, of an interface that may be missing here.
+  const method = (name, member) => {
+    const found = window[name] && window[name].prototype[member];
+    return found && uncurry(found);
+  };
+  const attribute = (name, member, field = "get") => {
+    const found = window[name] && describe(window[name].prototype, member);
+    return found ? uncurry(found[field]) : () => undefined;
+  };
+  const each = method("Array", "forEach");
+  const exec = method("RegExp", "exec");
+  const lower = method("String", "toLowerCase");
+  const slice = method("String", "slice");
+  const has = method("WeakSet", "has");
+  const add = method("WeakSet", "add");
+  const forget = method("WeakSet", "delete");
+  const setListener = method("WeakMap", "set");
+  const listenerOf = method("WeakMap", "get");
+  const listenTo = method("EventTarget", "addEventListener");
+  const eventTarget = attribute("Event", "target");
+  const stop = method("Event", "stopImmediatePropagation");
+  const prevent = method("Event", "preventDefault");
+  const destination = attribute("NavigateEvent", "destination");
+  const destinationUrl = attribute("NavigationDestination", "url");
+  const observeTree = method("MutationObserver", "observe");
+  const recordTarget = attribute("MutationRecord", "target");
+  const addedNodes = attribute("MutationRecord", "addedNodes");
+  const count = attribute("NodeList", "length");
+  const nodeType = attribute("Node", "nodeType");
+  const ownerDocument = attribute("Node", "ownerDocument");
+  const isConnected = attribute("Node", "isConnected");
+  const parentNode = attribute("Node", "parentNode");
+  const firstChild = attribute("Node", "firstChild");
+  const appendChild = method("Node", "appendChild");
+  const localName = attribute("Element", "localName");
+  const shadowRoot = attribute("Element", "shadowRoot");
+  const getAttribute = method("Element", "getAttribute");
+  const setAttribute = method("Element", "setAttribute");
+  const removeAttribute = method("Element", "removeAttribute");
+  const remove = method("Element", "remove");
+  const setHtml = attribute("Element", "innerHTML", "set");
+  const defaultView = attribute("Document", "defaultView");
+  const documentElement = attribute("Document", "documentElement");
+  const create = method("Document", "createElementNS");
+  const createText = method("Document", "createTextNode");
+  const createFragment = method("Document", "createDocumentFragment");
+  const importNode = method("Document", "importNode");
+  const rangeNode = attribute("Range", "commonAncestorContainer");
+  const then = method("Promise", "then");
+  const { createObjectURL: createUrl, revokeObjectURL: revokeUrl } = URL;
+  const blobType = attribute("Blob", "type");
+  const blobSlice = method("Blob", "slice");
+  const readBlob = method("Response", "blob");
+  const openRequest = method("XMLHttpRequest", "open");
+  const overrideType = method("XMLHttpRequest", "overrideMimeType");
+  const sendRequest = method("XMLHttpRequest", "send");
+  const responseText = attribute("XMLHttpRequest", "responseText");
+  const frameElement = uncurry(describe(window, "frameElement").get);
+  const frameCount = uncurry(describe(window, "length").get);
   const stringify = JSON.stringify;
-  const beacon = navigator.sendBeacon;
   const iteratorKey = Symbol.iterator;
-  const setListener = uncurry(WeakMap.prototype.set);
-  const listenerOf = uncurry(WeakMap.prototype.get);
   const { token, site_servers: siteServers } = settings;
   const blocks = settings.mode === "block";
   const enforces = settings.mode !== "observe";
-
-  const getterOf = (holder, name) => {
-    const found = holder && getOwnPropertyDescriptor(holder, name);
-    return found && found.get ? uncurry(found.get) : () => undefined;
-  };
-  const prototypeOf = (realm, name) => realm[name] && realm[name].prototype;
-  const own = (name, member) => getterOf(prototypeOf(window, name), member);
-  const ownerDocument = own("Node", "ownerDocument");
-  const defaultView = own("Document", "defaultView");
-  const rangeNode = own("Range", "commonAncestorContainer");
-  const localName = own("Element", "localName");
-  const eventTarget = own("Event", "target");
-  const candidateOf = own("RTCPeerConnectionIceEvent", "candidate");
-  const candidateText = own("RTCIceCandidate", "candidate");
-  const candidateType = own("RTCIceCandidate", "type");
-  const candidateAddress = own("RTCIceCandidate", "address");
-  const frameCount = getterOf(window, "length");
-  const contentDocument = {
-    __proto__: null,
-    iframe: own("HTMLIFrameElement", "contentDocument"),
-    frame: own("HTMLFrameElement", "contentDocument"),
-    object: own("HTMLObjectElement", "contentDocument"),
-  };
-
   const isObject = (value) =>
     (typeof value === "object" && value !== null) || typeof value === "function";
-  const bare = () => ({ __proto__: null });
 
   // A list that no prototype can meddle with: assigning to it meets no setter, JSON finds no
   // toJSON, and the browser, which reads a sequence by its iterator, finds this one.
-  const newList = () => {
-    const list = setPrototypeOf([], null);
+  const newList = (list = []) => {
+    setPrototypeOf(list, null);
     const iterate = () => {
       let index = 0;
-      const next = () =>
-        index < list.length
-          ? { __proto__: null, done: false, value: list[index++] }
-          : { __proto__: null, done: true, value: undefined };
-      return { __proto__: null, next };
+      const next = () => bare({ done: index >= list.length, value: list[index++] });
+      return bare({ next });
     };
-    defineProperty(list, iteratorKey, { __proto__: null, value: iterate });
+    defineProperty(list, iteratorKey, bare({ value: iterate }));
     return list;
+  };
+  const push = (list, value) => {
+    list[list.length] = value;
+  };
+  // The text with another in place of each match.
+  const swap = (text, pattern, into) => {
+    let done = "";
+    for (let found; (found = exec(pattern, text)); ) {
+      done += slice(text, 0, found.index) + into;
+      text = slice(text, found.index + found[0].length);
+    }
+    return done + text;
   };
 
   // ---- Reports -------------------------------------------------------------------------------
 
-  // Absolute, for a <base> would move a relative path. about: and data: documents have no server of
-  // their own; those a page made are guarded, and reported, by the guard of that page.
-  const target = exec(/^https?:/, location.href)
-    ? location.origin + settings.report_path
-    : undefined;
+  const beacon = navigator.sendBeacon;
+  // Absolute, for a <base> would move a relative path. data: documents have no server.
+  const server = exec(/^http/, origin) && origin + settings.report_path;
 
   const send = async (report) => {
-    if (target === undefined) return;
+    if (!server) return;
     report.token = token;
-    const body = stringify(report);
+    const body = stringify(bare(report));
     try {
-      await apply(fetch, window, [
-        target,
-        {
-          __proto__: null,
-          method: "POST",
-          mode: "same-origin",
-          credentials: "omit",
-          cache: "no-store",
-          redirect: "error",
-          keepalive: true,
-          body,
-        },
-      ]);
+      const mode = { method: "POST", mode: "same-origin", credentials: "omit", cache: "no-store" };
+      mode.redirect = "error";
+      mode.keepalive = true;
+      mode.body = body;
+      await apply(fetch, window, [server, bare(mode)]);
     } catch {
       try {
-        apply(beacon, navigator, [target, body]);
+        apply(beacon, navigator, [server, body]);
       } catch {
         // The page's Content-Security-Policy may forbid both; the guard holds all the same.
       }
     }
   };
 
-  const reportConnection = (asked, via) => {
-    const urls = newList();
-    for (let i = 0; i < asked.urls.length && i < 64; i++) urls[i] = slice(asked.urls[i], 0, 512);
-    const policy = slice(asked.policy, 0, 64);
-    send({ __proto__: null, kind: "connection", policy, urls, via });
-  };
+  const eventCandidate = attribute("RTCPeerConnectionIceEvent", "candidate");
+  const candidateText = attribute("RTCIceCandidate", "candidate");
+  const candidateType = attribute("RTCIceCandidate", "type");
+  const candidateAddress = attribute("RTCIceCandidate", "address");
 
   // A candidate that is not a relay's must not show up in a guarded page: this tells of a bypass.
   const onCandidate = (event) => {
     try {
-      const found = event.isTrusted ? candidateOf(event) : null;
-      const type = found ? candidateType(found) : "relay";
-      const text = found ? candidateText(found) : "";
-      if (type === "relay" || text === "") return;
-      send({
-        __proto__: null,
-        kind: "candidate",
-        candidate: slice(text, 0, 1024),
-        type: type || "",
-        address: slice(candidateAddress(found) || "", 0, 256),
-      });
+      const found = event.isTrusted && eventCandidate(event);
+      const text = found && candidateText(found);
+      const type = found && candidateType(found);
+      if (!text || type === "relay") return;
+      const address = slice(candidateAddress(found) || "", 0, 256);
+      send({ kind: "candidate", candidate: slice(text, 0, 1024), type: type || "", address });
     } catch {
       // Listening must never disturb the page.
     }
@@ -141,68 +163,51 @@
 
   // ---- The configuration ---------------------------------------------------------------------
 
-  // Host, port, transport. Spaces around are allowed because browsers strip them.
-  const TURN = new RegExp(
-    "^[\\0- ]*turns?:(\\[[^\\]]*\\]|[^\\0- :/?#@\\[\\]\\\\]+)(?::(\\d+))?" +
-      "(?:\\?transport=(\\w+))?[\\0- ]*$",
-    "i",
-  );
-  const STUN = /^[\0- ]*stuns?:(?:\[[^\]]*\]|[^\0- :/?#@[\]\\]+)(?::(\d+))?[\0- ]*$/i;
-  const SCHEME = /^([a-z][a-z0-9+.-]*):/i;
-  const ICE_SCHEME = /^(?:stun|turn)s?$/i;
-  const SECURE = /^[\0- ]*turns/i;
+  // Scheme, host, port, transport. Spaces around are allowed because browsers strip them.
+  const ICE =
+    /^[\0- ]*(stun|turn)(s?):(\[[^\]]*\]|[^\0- :/?#@[\]\\]+)(?::(\d+))?(?:\?transport=(\w+))?[\0- ]*$/i;
 
-  // Host, port and transport of a TURN URL with the defaults of RFC 7065; undefined: not one.
-  const turnKey = (url) => {
-    const parts = exec(TURN, url);
-    if (!parts || !portIsRight(parts[2])) return undefined;
-    const secure = exec(SECURE, url);
-    const port = parts[2] === undefined ? (secure ? 5349 : 3478) : +parts[2];
-    const transport = parts[3] === undefined ? (secure ? "tcp" : "udp") : lower(parts[3]);
+  // A TURN server as text, with the defaults of RFC 7065; "" for a STUN server; undefined: neither.
+  const serverKey = (url) => {
+    const parts = exec(ICE, url);
+    if (!parts || (parts[4] !== undefined && !(+parts[4] > 0 && +parts[4] < 65536))) return undefined;
+    if (lower(parts[1]) === "stun") return parts[5] === undefined ? "" : undefined;
+    const port = parts[4] === undefined ? (parts[2] ? 5349 : 3478) : +parts[4];
+    const transport = lower(parts[5] || (parts[2] ? "tcp" : "udp"));
     if (transport !== "udp" && transport !== "tcp") return undefined;
-    return lower(parts[1]) + " " + port + " " + transport;
+    return lower(parts[3]) + " " + port + " " + transport;
   };
-  const portIsRight = (port) => port === undefined || (+port > 0 && +port < 65536);
 
   const approved = newList();
   const approvedKeys = bare();
   each(settings.servers, (server) => {
-    const copy = bare();
-    copy.urls = newList();
     each(server.urls, (url) => {
-      copy.urls[copy.urls.length] = url;
-      approvedKeys[turnKey(url)] = true;
+      approvedKeys[serverKey(url)] = true;
     });
-    copy.username = server.username;
-    copy.credential = server.credential;
-    approved[approved.length] = copy;
+    newList(server.urls);
+    push(approved, bare(server));
   });
-
-  // A URL that no pattern here knows must not reach the browser, which may read it more leniently;
-  // the page gets the SyntaxError that such a URL deserves.
-  const unreadable = (url) => {
-    const scheme = exec(SCHEME, url);
-    if (!scheme) return ":";
-    return exec(ICE_SCHEME, scheme[1]) ? scheme[0] : url;
-  };
 
   // What becomes of one URL: undefined leaves it out.
   const judgeUrl = (url, complete) => {
-    const key = turnKey(url);
-    if (key !== undefined) {
-      if (approvedKeys[key]) return undefined; // ours is put in instead
-      if (siteServers === "keep") return url;
-      // A TURN server without credentials is an InvalidAccessError: leave that to the browser.
-      return complete ? undefined : "turn:rtcguard.invalid";
+    const key = serverKey(url);
+    if (key === undefined) {
+      // Must not reach the browser, which may read it more leniently; the page gets the SyntaxError
+      // that such a URL deserves.
+      const scheme = exec(/^([a-z][a-z0-9+.-]*):/i, url);
+      return scheme ? (exec(/^(?:stun|turn)s?:/i, url) ? scheme[0] : url) : ":";
     }
-    // Chromium sends a Binding request to every STUN server, even when it is relay-only.
-    const stun = exec(STUN, url);
-    return stun && portIsRight(stun[1]) ? undefined : unreadable(url);
+    // Chromium sends a Binding request to every STUN server, even when it is relay-only. Approved
+    // servers are put in anyhow.
+    if (!key || approvedKeys[key]) return undefined;
+    if (siteServers === "keep") return url;
+    // A TURN server without credentials is an InvalidAccessError: leave that to the browser.
+    return complete ? undefined : "turn:rtcguard.invalid";
   };
 
   // Reads an iterable as WebIDL's sequence<T> does, asking for nothing twice.
-  const collect = (iterable, method, take) => {
-    const iterator = apply(method, iterable, []);
+  const collect = (iterable, iterate, take) => {
+    const iterator = apply(iterate, iterable, []);
     const next = iterator.next;
     for (;;) {
       const step = apply(next, iterator, []);
@@ -218,42 +223,36 @@
     if (server === undefined || server === null) return bare();
     if (!isObject(server)) return server;
     const copy = bare();
-    const credential = server.credential;
-    if (credential !== undefined) copy.credential = `${credential}`;
-    const credentialType = server.credentialType;
-    if (credentialType !== undefined) copy.credentialType = `${credentialType}`;
-    const url = server.url;
-    const urls = server.urls;
-    const username = server.username;
-    if (username !== undefined) copy.username = `${username}`;
-    if (url === undefined && urls === undefined) return copy;
-
-    const complete = !!copy.username && !!copy.credential;
+    const text = (name) => {
+      const value = server[name];
+      if (value !== undefined) copy[name] = `${value}`;
+    };
+    text("credential");
+    text("credentialType");
+    const { url, urls } = server; // an old spelling, one string, that Chromium still reads
+    text("username");
     let left = 0;
     let dropped = 0;
-    const judge = (text) => {
-      asked.urls[asked.urls.length] = text;
-      const kept = enforces ? judgeUrl(text, complete) : text;
-      if (kept === undefined) dropped++;
-      else left++;
-      return kept;
-    };
-    if (url !== undefined) {
-      const kept = judge(`${url}`); // an old spelling, one string, that Chromium still reads
-      if (kept !== undefined) copy.url = kept;
-    }
-    if (urls !== undefined) {
-      const method = isObject(urls) ? urls[iteratorKey] : undefined;
-      if (method === undefined || method === null) {
-        const kept = judge(`${urls}`);
-        if (kept !== undefined) copy.urls = kept;
+    const judge = (value, keep) => {
+      value = `${value}`;
+      push(asked.urls, value);
+      if (enforces) value = judgeUrl(value, copy.username && copy.credential);
+      if (value === undefined) {
+        dropped++;
       } else {
-        copy.urls = newList();
-        collect(urls, method, (item) => {
-          const kept = judge(`${item}`);
-          if (kept !== undefined) copy.urls[copy.urls.length] = kept;
-        });
-        if (url !== undefined && dropped && !copy.urls.length) delete copy.urls;
+        left++;
+        keep(value);
+      }
+    };
+    if (url !== undefined) judge(url, (value) => (copy.url = value));
+    if (urls !== undefined) {
+      const iterate = isObject(urls) ? urls[iteratorKey] : undefined;
+      if (iterate === undefined || iterate === null) {
+        judge(urls, (value) => (copy.urls = value));
+      } else {
+        const list = newList();
+        collect(urls, iterate, (item) => judge(item, (value) => push(list, value)));
+        if (list.length || !dropped) copy.urls = list;
       }
     }
     return dropped && !left ? undefined : copy;
@@ -262,13 +261,13 @@
   const copyServers = (servers, asked) => {
     if (servers === undefined) return enforces ? approved : undefined;
     if (!isObject(servers)) return servers;
-    const method = servers[iteratorKey];
-    if (method === undefined || method === null) return bare();
+    const iterate = servers[iteratorKey];
+    if (iterate === undefined || iterate === null) return bare();
     const list = newList();
-    for (let i = 0; enforces && i < approved.length; i++) list[i] = approved[i];
-    collect(servers, method, (item) => {
+    for (let i = 0; enforces && i < approved.length; i++) push(list, approved[i]);
+    collect(servers, iterate, (item) => {
       const copy = copyServer(item, asked);
-      if (copy !== undefined) list[list.length] = copy;
+      if (copy !== undefined) push(list, copy);
     });
     return list;
   };
@@ -279,29 +278,28 @@
     if (config === undefined || config === null) config = bare();
     if (!isObject(config)) return config;
     const iceServers = copyServers(config.iceServers, asked);
-    const policy = config.iceTransportPolicy;
-    if (policy !== undefined) asked.policy = `${policy}`;
-    const known = policy === undefined || asked.policy === "all" || asked.policy === "relay";
-    let iceTransportPolicy = policy === undefined ? undefined : asked.policy;
+    let iceTransportPolicy = config.iceTransportPolicy;
+    if (iceTransportPolicy !== undefined) asked.policy = iceTransportPolicy = `${iceTransportPolicy}`;
     // No value of an enumeration ends in a space: what is not known stays a TypeError.
-    if (enforces) iceTransportPolicy = known ? "relay" : asked.policy + " ";
-    return new Proxy(bare(), {
-      __proto__: null,
-      get: (_, name) => {
-        if (name === "iceServers") return iceServers;
-        if (name === "iceTransportPolicy") return iceTransportPolicy;
-        if (name === "iceTransports" && enforces) return undefined;
-        return get(config, name);
-      },
-    });
+    if (enforces) {
+      iceTransportPolicy = exec(/^(all|relay)$/, asked.policy) ? "relay" : asked.policy + " ";
+    }
+    const given = bare({ iceServers, iceTransportPolicy });
+    if (enforces) given.iceTransports = undefined;
+    return new Proxy(
+      bare(),
+      bare({ get: (_, name) => (name in given ? given[name] : get(config, name)) }),
+    );
   };
 
   // The arguments of the constructor or of setConfiguration with the first one replaced.
   const guardArguments = (args, via) => {
-    const asked = { __proto__: null, policy: "all", urls: newList() };
+    const asked = { policy: "all", urls: newList() };
     const config = copyConfiguration(args.length > 0 ? args[0] : undefined, asked);
-    reportConnection(asked, via);
-    if (args.length === 0) return [config];
+    const urls = newList();
+    for (let i = 0; i < asked.urls.length && i < 64; i++) push(urls, slice(asked.urls[i], 0, 512));
+    send({ kind: "connection", policy: slice(asked.policy, 0, 64), urls, via });
+    if (!args.length) return [config];
     args[0] = config;
     return args;
   };
@@ -312,58 +310,207 @@
 
   // ---- The constructor -----------------------------------------------------------------------
 
-  // Whether a constructor is guarded already, by whichever guard: a frame may have its own guard
-  // and one of its parent. A page that imitates this only keeps itself from what it already lacks.
+  const replace = (holder, name, make, field = "value") => {
+    const found = holder && describe(holder, name);
+    if (!found || typeof bare(found)[field] !== "function") return;
+    found[field] = make(found[field]);
+    if (!defineProperty(holder, name, found)) throw new TypeError(name);
+  };
+  // Puts `around` between the page and a method or accessor.
+  const hook = (holder, name, around, field) =>
+    replace(
+      holder,
+      name,
+      (native) => new Proxy(native, bare({ apply: (_, self, args) => around(native, self, args) })),
+      field,
+    );
+
+  const NAMES = ["RTCPeerConnection", "webkitRTCPeerConnection", "mozRTCPeerConnection"];
+  // What a guarded constructor answers to, whichever guard it is from: a window may have a guard of
+  // its own and one of its parent. A page that imitates this only keeps itself from what it lacks.
   const mark = "rtcguard:" + token;
 
   // A proxy keeps what the constructor has: name, length, prototype, static members, `instanceof`,
   // and new.target, so that subclasses and Reflect.construct pass through here too.
-  const guardConstructor = (native, Refusal) =>
-    new Proxy(native, {
-      __proto__: null,
-      get: (constructor, name) => (name === mark ? true : get(constructor, name)),
+  const guardConnections = (realm, native) => {
+    const Refusal = realm.DOMException;
+    const made = bare({
+      get: (constructor, name) => name === mark || get(constructor, name),
       construct: (constructor, args, newTarget) => {
         const given = guardArguments(args, "constructor");
-        if (blocks) {
-          throw new Refusal("WebRTC is blocked here by policy", "NotAllowedError");
-        }
+        if (blocks) throw new Refusal("WebRTC is blocked here by policy", "NotAllowedError");
         const connection = construct(constructor, given, newTarget);
         listenTo(connection, "icecandidate", onCandidate);
         return connection;
       },
     });
-
-  const replace = (holder, name, field, make) => {
-    const found = holder && getOwnPropertyDescriptor(holder, name);
-    if (!found || typeof found[field] !== "function") return;
-    defineProperty(holder, name, { __proto__: null, ...found, [field]: make(found[field]) });
+    const guarded = new Proxy(native, made);
+    const make = (found) => (found === native ? guarded : new Proxy(found, made));
+    replace(native.prototype, "constructor", make);
+    hook(native.prototype, "setConfiguration", (setter, self, args) =>
+      apply(setter, self, guardArguments(args, "setConfiguration")),
+    );
+    each(NAMES, (name) => replace(realm, name, make));
   };
 
-  const NAMES = ["RTCPeerConnection", "webkitRTCPeerConnection", "mozRTCPeerConnection"];
+  // ---- Documents without a server: srcdoc, data:, blob:, javascript: ---------------------------
 
-  const guardConnections = (realm) => {
-    const native = realm.RTCPeerConnection;
-    if (typeof native !== "function") return false;
-    const prototype = native.prototype;
-    const constructor = prototype && prototype.constructor;
-    if (native[mark] === true || (constructor && constructor[mark] === true)) return false;
-    const guarded = guardConstructor(native, realm.DOMException);
-    const make = (found) =>
-      found === native ? guarded : guardConstructor(found, realm.DOMException);
-    replace(prototype, "constructor", "value", make);
-    replace(
-      prototype,
-      "setConfiguration",
-      "value",
-      (setter) =>
-        new Proxy(setter, {
-          __proto__: null,
-          apply: (method, self, args) =>
-            apply(method, self, guardArguments(args, "setConfiguration")),
-        }),
-    );
-    each(NAMES, (name) => replace(realm, name, "value", make));
-    return true;
+  // A document that does not come through the proxy gets the guard in its source. This text is what
+  // a Content-Security-Policy, which such documents inherit, lets run.
+  const self = element ? element.textContent : "";
+  const guard = "<script>" + self + "<" + "/script>";
+  const XHTML = "http://www.w3.org/1999/xhtml";
+  const xmlGuard = `<script xmlns="${XHTML}"><![CDATA[${self}]]` + "><" + "/script>";
+  const NOTHING = "data:,"; // an empty text, of no origin
+  const known = bare({ [NOTHING]: 1 }); // URLs that are harmless, or of our making
+
+  const SHOWN = /html|xml|xsl|rdf|multipart/i; // what a browser may show as a document with scripts
+  const CHARSET =
+    /^[^;]*;\s*charset="?(utf-?8|(us-)?ascii|latin1|iso-8859-\d+|windows-\d+|shift_jis|euc-\w+|gb\w+|big5)"?\s*$/i;
+  const HTML_START = /^([\xef\uf7ef][\xbb\uf7bb][\xbf\uf7bf])?\s*(<!doctype[^>]*>)?/i;
+  const HTML_META = /^[^]{0,1024}?<meta[^>]*charset\s*=\s*["']?\s*([\w-]+)/i;
+  const XML_START =
+    /^(?:[\s\xef\xbb\xbf\uf7ef\uf7bb\uf7bf]|<\?[^]*?\?>|<!(?:--)[^]*?-->|<!DOCTYPE(?:[^[<>"']|"[^"]*"|'[^']*')*>)*<([^\s!?/<>="']+)(?:[^<>/"']|\/(?!>)|"[^"]*"|'[^']*')*(\/?>)/;
+
+  // A document's bytes, one character each, with the guard in them: what comes before it, and it.
+  // undefined: the place cannot be told. (A sheet of XSLT would make another document of it.)
+  const place = (type, bytes) => {
+    if ((exec(/charset/i, type) && !exec(CHARSET, type)) || exec(/^[^<]*[\xfe\uf7fe\x1b]/, bytes)) {
+      return undefined;
+    }
+    if (exec(/^\s*(text\/html|$)/i, type)) {
+      const charset = exec(HTML_META, bytes);
+      return [exec(HTML_START, bytes)[0], (charset ? `<meta charset=${charset[1]}>` : "") + guard, 0];
+    }
+    const found = exec(XML_START, bytes);
+    if (!found || exec(/<\?xml-stylesheet[^]*(&|xsl|[/+]xml)/i, found[0])) return undefined;
+    if (found[2] === ">") return [found[0], xmlGuard, 0];
+    return [slice(found[0], 0, -2), ">" + xmlGuard + "<" + "/" + found[1] + ">", 2];
+  };
+
+  // data: and javascript: URLs with the guard in what they give; undefined: not to be shown.
+  const safeUrl = (url) => {
+    const found = exec(/^(data:([^,]*),|blob:|javascript:)([^#]*)/, url);
+    if (!found || found[0] in known) return url;
+    let made;
+    try {
+      if (found[2] !== undefined) {
+        if (!exec(SHOWN, found[2])) return url;
+        const kind = exec(/^(.*?)(; *base64 *)?$/i, found[2]);
+        let bytes = unescape(swap(found[3], /%u/i, "%25u"));
+        if (kind[2]) bytes = atob(bytes);
+        const parts = place(kind[1], bytes);
+        bytes = parts[0] + parts[1] + slice(bytes, parts[0].length + parts[2]);
+        made = "data:" + kind[1] + ";base64," + btoa(bytes);
+      } else if (found[1] !== "blob:") {
+        const code = stringify(decodeURIComponent(slice(url, 11)));
+        const ends = `(t=>typeof t=="string"?${stringify(guard)}+t:void 0)((0,eval)(${code}))`;
+        made = "javascript:" + encodeURIComponent(ends);
+      }
+    } catch {
+      return undefined;
+    }
+    if (made) known[made] = 1;
+    return made;
+  };
+
+  // The first bytes of a blob, at once, one character each.
+  const head = (blob) => {
+    const url = apply(createUrl, URL, [blobSlice(blob, 0, 65536)]);
+    const request = new Request();
+    openRequest(request, "GET", url, false);
+    overrideType(request, "text/plain;charset=x-user-defined");
+    sendRequest(request);
+    apply(revokeUrl, URL, [url]);
+    return responseText(request);
+  };
+
+  // What URL.createObjectURL is given in a blob's stead: a document gets the guard. One whose
+  // place cannot be told becomes text.
+  const guardBlob = (blob) => {
+    const type = blobType(blob);
+    if (type && !exec(SHOWN, type)) return blob;
+    let parts;
+    try {
+      const bytes = head(blob);
+      if (!type && !exec(/^\s*<(!|html|head|script|iframe|h1|div|font|table|a|style|title|b|p)/i, bytes)) {
+        return blob;
+      }
+      parts = place(type, bytes);
+    } catch {
+      // The page's Content-Security-Policy may forbid to read it.
+      if (exec(/^text\/html/i, type)) parts = ["", "<!doctype html>" + guard, 0];
+    }
+    if (!parts) return blobSlice(blob, 0, undefined, "text/plain");
+    const end = parts[0].length;
+    const list = [blobSlice(blob, 0, end), parts[1], blobSlice(blob, end + parts[2])];
+    return new Blob(newList(list), bare({ type }));
+  };
+  const guardedUrl = (blob, native = createUrl) => {
+    const url = apply(native, URL, [guardBlob(blob)]);
+    known[url] = 1;
+    return url;
+  };
+  // A blob's URL that this guard did not make, as by a worker or in another window.
+  const adopt = async (url, use) => {
+    use(guardedUrl(await readBlob(await apply(fetch, window, [url]))));
+  };
+
+  // Whether the policy of a document lets the guard's text run in what inherits it.
+  const runs = (page) => {
+    const probe = create(page, XHTML, "script");
+    setAttribute(probe, "id", mark);
+    appendChild(probe, createText(page, self));
+    appendChild(documentElement(page), probe);
+    if (!isConnected(probe)) return true;
+    remove(probe);
+    return false;
+  };
+
+  const KINDS = bare({
+    iframe: ["src", attribute("HTMLIFrameElement", "src")],
+    frame: ["src", attribute("HTMLFrameElement", "src")],
+    embed: ["src", attribute("HTMLEmbedElement", "src")],
+    object: ["data", attribute("HTMLObjectElement", "data")],
+  });
+
+  // Whether an element shows only what is guarded; if not, it is made so, and loads anew.
+  const secure = (frame) => {
+    const kind = KINDS[localName(frame)];
+    if (!kind) return true;
+    const name = kind[0];
+    const html = getAttribute(frame, "srcdoc");
+    const url = kind[1](frame);
+    const to = safeUrl(url);
+    const bad = name === "src" && html !== null && slice(html, 0, guard.length) !== guard;
+    if (!bad && to === url) return true;
+    try {
+      if (!runs(ownerDocument(frame))) throw 0;
+      if (bad) setAttribute(frame, "srcdoc", guard + html);
+      if (to !== url) setAttribute(frame, name, to || NOTHING);
+      if (!to) adopt(url, (made) => setAttribute(frame, name, made));
+    } catch {
+      // Trusted Types, or a policy without the guard in it: better nothing than one unguarded.
+      removeAttribute(frame, "srcdoc");
+      setAttribute(frame, name, NOTHING);
+    }
+    return false;
+  };
+
+  // Every navigation of a window that has shown a document passes here first. A window's first
+  // about:blank tells of none; there the sources are all that is guarded.
+  const onNavigate = (realm, event) => {
+    const url = destinationUrl(destination(event));
+    if (url === "about:srcdoc") {
+      if (!secure(frameElement(realm))) prevent(event);
+      return;
+    }
+    const to = safeUrl(url);
+    if (to === url) return;
+    prevent(event);
+    const go = (made) => realm.location.replace(made);
+    if (to) go(to);
+    else adopt(url, go);
   };
 
   // ---- Other realms of the same origin -------------------------------------------------------
@@ -374,14 +521,24 @@
   // the observer before the next script) put it in. Chromium and Firefox keep this first window for
   // the document that the frame then loads, if that is of the same origin: srcdoc, blob, network.
   const entered = new WeakSet(); // documents
+  const roots = new WeakSet(); // documents and shadow roots that are observed
   const met = new WeakSet(); // windows of frames, of any origin
+  const hidden = new WeakSet(); // frames whose load event is ours alone
+  let defined = false; // custom elements, whose reactions run inside of what inserts them
 
   const guardRealm = (realm) => {
     const page = realm.document; // throws if it is of another origin
     if (!isObject(page) || has(entered, page)) return;
     add(entered, page);
     try {
-      if (guardConnections(realm)) guardDoors(realm);
+      const native = realm.RTCPeerConnection;
+      if (typeof native === "function") {
+        const { constructor } = native.prototype || native;
+        if (native[mark] !== true && (!constructor || constructor[mark] !== true)) {
+          guardConnections(realm, native);
+          guardDoors(realm);
+        }
+      }
       watch(realm, page);
     } catch (error) {
       each(NAMES, (name) => deleteProperty(realm, name)); // better none than one unguarded
@@ -396,7 +553,6 @@
       // Of another origin, most often: it is out of reach for the page as well.
     }
   };
-
   const enterDocument = (page) => {
     if (page) enter(defaultView(page));
   };
@@ -412,98 +568,330 @@
   };
 
   const listeners = new WeakMap(); // of documents, for what is loaded in them
-
   const listen = (page) => {
     const listener = listenerOf(listeners, page);
     if (listener) listenTo(page, "load", listener, true);
   };
+
+  const inner = bare({
+    iframe: attribute("HTMLIFrameElement", "contentDocument"),
+    frame: attribute("HTMLFrameElement", "contentDocument"),
+    object: attribute("HTMLObjectElement", "contentDocument"),
+  });
 
   const watch = (realm, page) => {
     const look = (event) => {
       try {
         sweep(realm);
         const element = eventTarget(event);
-        enterDocument(contentDocument[localName(element)](element));
+        const find = inner[localName(element)];
+        if (find) enterDocument(find(element));
+        if (has(hidden, element)) stop(event);
       } catch {
         // Not an event, not a frame, or a window that is gone.
       }
     };
     setListener(listeners, page, look);
     listen(page);
-    observe(new Observer(look), page, { __proto__: null, childList: true, subtree: true });
+    observe(realm, page);
     look();
   };
 
-  // Calls the native function and then `after`, whatever came of it.
-  const replaceHook = (holder, name, field, after) =>
-    replace(
-      holder,
-      name,
-      field,
-      (native) =>
-        new Proxy(native, {
-          __proto__: null,
-          apply: (method, self, args) => {
-            let result;
-            try {
-              result = apply(method, self, args);
-              return result;
-            } finally {
-              try {
-                after(self, result);
-              } catch {
-                // What came of the call is the page's; what follows it is ours.
-              }
-            }
-          },
-        }),
+  // Sees to every frame in a tree, as it comes in and as its attributes change.
+  const observe = (realm, root) => {
+    if (has(roots, root)) return;
+    add(roots, root);
+    const observer = new Observer((records) => {
+      sweep(realm);
+      for (let i = 0; i < records.length; i++) {
+        secure(recordTarget(records[i]));
+        const nodes = addedNodes(records[i]);
+        for (let j = count(nodes) - 1; j >= 0; j--) scan(realm, nodes[j]);
+      }
+    });
+    observeTree(
+      observer,
+      root,
+      bare({
+        childList: true,
+        subtree: true,
+        attributeFilter: newList(["src", "srcdoc", "data", "sandbox"]),
+      }),
     );
-
-  const TREE = ["append", "prepend", "before", "after", "replaceWith", "replaceChildren"];
-  const INSERTERS = [
-    ["Node", "value", ["appendChild", "insertBefore", "replaceChild"]],
-    ["Element", "value", TREE],
-    ["Element", "value", ["insertAdjacentElement", "insertAdjacentHTML", "moveBefore"]],
-    ["Element", "value", ["setHTML", "setHTMLUnsafe"]],
-    ["Element", "set", ["innerHTML", "outerHTML"]],
-    ["CharacterData", "value", TREE],
-    ["DocumentType", "value", TREE],
-    ["Document", "value", TREE],
-    ["Document", "value", ["open", "write", "writeln", "execCommand", "moveBefore"]],
-    ["Document", "set", ["body"]],
-    ["HTMLTableElement", "set", ["caption", "tHead", "tFoot"]],
-    ["Range", "value", ["insertNode", "surroundContents"]],
-  ];
-
-  const guardDoors = (realm) => {
-    const hook = (name, member, field, after) =>
-      replaceHook(prototypeOf(realm, name), member, field, after);
-    each(INSERTERS, (row) => {
-      const nodeOf = row[0] === "Range" ? rangeNode : (self) => self;
-      each(row[2], (name) =>
-        hook(row[0], name, row[1], (self) => {
-          const node = nodeOf(self);
-          const page = ownerDocument(node) || node;
-          if (page === self) listen(page); // document.open() takes every listener off
-          sweep(defaultView(page));
-        }),
-      );
-    });
-    each(["HTMLIFrameElement", "HTMLFrameElement", "HTMLObjectElement"], (name) => {
-      // null where the frame is of another origin, which spares an exception for each look.
-      const inner = getterOf(prototypeOf(realm, name), "contentDocument");
-      const after = (self) => enterDocument(inner(self));
-      hook(name, "contentWindow", "get", after);
-      hook(name, "contentDocument", "get", after);
-      hook(name, "getSVGDocument", "value", after);
-    });
-    hook("HTMLEmbedElement", "getSVGDocument", "value", (_, page) => enterDocument(page));
-    hook("Document", "open", "value", (_, opened) => opened && enter(opened));
-    replaceHook(realm, "open", "value", (_, opened) => opened && enter(opened));
+    scan(realm, root);
   };
 
-  // Out of sight before the page looks.
-  if (document.currentScript) document.currentScript.remove();
+  const scan = (realm, node) => {
+    const one = (element) => {
+      secure(element);
+      const root = shadowRoot(element);
+      if (root) observe(realm, root);
+    };
+    const type = nodeType(node);
+    if (type === 1) one(node);
+    const all = select(node, "*");
+    for (let i = all ? count(all) - 1 : -1; i >= 0; i--) one(all[i]);
+  };
+  const selectors = bare({
+    1: method("Element", "querySelectorAll"),
+    9: method("Document", "querySelectorAll"),
+    11: method("DocumentFragment", "querySelectorAll"),
+  });
+  const select = (node, what) => {
+    const from = selectors[nodeType(node)];
+    return from && from(node, what);
+  };
+
+  const isNode = (value) => {
+    try {
+      return nodeType(value);
+    } catch {
+      return 0;
+    }
+  };
+
+  // There must be room on the stack for what follows an insertion, before it is done.
+  const room = (depth) => (depth ? room(depth - 1) + 1 : 0);
+
+  // Scripts and reactions of custom elements run inside of the method that inserts them, when a
+  // frame beside them already has a window; but one without a source has loaded, and been guarded,
+  // by then. So the sources are taken away, and put back afterwards.
+  const hold = (nodes, act) => {
+    const held = newList();
+    let risk = defined;
+    for (let i = 0; i < nodes.length; i++) {
+      if (!isNode(nodes[i])) continue;
+      const look = (frame) => {
+        if (localName(frame) === "iframe" || localName(frame) === "frame") push(held, frame);
+        else risk = true;
+      };
+      if (nodeType(nodes[i]) === 1) look(nodes[i]);
+      const found = select(nodes[i], "iframe,frame,script,svg");
+      for (let j = 0; found && j < count(found); j++) look(found[j]);
+    }
+    if (!held.length) return act();
+    room(400);
+    if (!risk) return act();
+    const kept = newList();
+    each(held, (frame) => {
+      each(["srcdoc", "src"], (name) => {
+        const value = getAttribute(frame, name);
+        if (value === null) return;
+        removeAttribute(frame, name);
+        push(kept, [frame, name, value]);
+        add(hidden, frame);
+      });
+    });
+    try {
+      return act();
+    } finally {
+      for (let i = 0; i < kept.length; i++) {
+        forget(hidden, kept[i][0]);
+        setAttribute(kept[i][0], kept[i][1], kept[i][2]);
+      }
+    }
+  };
+
+  // The nodes that markup makes, made where nothing in it runs.
+  const inert = document.implementation.createHTMLDocument("");
+  const nodesOf = (context, html, set) => {
+    const box = nodeType(context) === 1 ? importNode(inert, context, false) : create(inert, XHTML, "p");
+    set(box, html);
+    const made = createFragment(inert);
+    for (let child; (child = firstChild(box)); ) appendChild(made, child);
+    return made;
+  };
+
+  const FRAME = /<(i?frame|object|embed)/i;
+  const MODE = /shadowrootmode/i;
+  // A closed root that markup declares could not be found again: it is made an open one.
+  const openRoots = (html) => swap(html, MODE, "shadowrootmode=open data-mode");
+
+  // Where markup goes: inside of the element or beside it, by which of its methods.
+  const PLACES = bare({
+    innerHTML: [0, "replaceChildren"],
+    setHTMLUnsafe: [0, "replaceChildren"],
+    outerHTML: [1, "replaceWith"],
+    beforebegin: [1, "before"],
+    afterbegin: [0, "prepend"],
+    beforeend: [0, "append"],
+    afterend: [1, "after"],
+  });
+  const putters = bare();
+  each(["replaceChildren", "replaceWith", "before", "prepend", "append", "after"], (name) => {
+    putters[name] = method("Element", name);
+  });
+  const fillRoot = method("DocumentFragment", "replaceChildren");
+  const trustedText = method("TrustedHTML", "toString");
+  const setUnsafe = method("Element", "setHTMLUnsafe");
+
+  const insertMarkup = (member, native, self, args) => {
+    const at = member === "insertAdjacentHTML" ? 1 : 0;
+    const act = () => apply(native, self, args);
+    if (args.length <= at || args[at] === null) return act();
+    let html;
+    try {
+      html = trustedText(args[at]);
+    } catch {
+      html = args[at] = `${args[at]}`;
+    }
+    if (exec(MODE, html)) args[at] = openRoots(html);
+    if (!exec(FRAME, html)) return act();
+    room(400);
+    if (at) args[0] = `${args[0]}`;
+    const found = PLACES[at ? lower(args[0]) : member];
+    const isRoot = nodeType(self) === 11;
+    if (!defined || !found || !isConnected(self)) return act();
+    if (!isRoot && localName(self) === "template") return act();
+    const context = found[0] ? parentNode(self) : self;
+    const made = nodesOf(context, args[at], member === "setHTMLUnsafe" ? setUnsafe : setHtml);
+    return hold([made], () => (isRoot ? fillRoot : putters[found[1]])(self, made));
+  };
+
+  const TREE = ["append", "prepend", "before", "after", "replaceWith", "replaceChildren", "moveBefore"];
+  const INSERTERS = [
+    ["Node", ["appendChild", "insertBefore", "replaceChild"]],
+    ["Element", TREE],
+    ["Element", ["insertAdjacentElement", "setHTML"]],
+    ["CharacterData", TREE],
+    ["DocumentType", TREE],
+    ["Document", TREE],
+    ["DocumentFragment", TREE],
+    ["HTMLSelectElement", ["add"]],
+    ["HTMLOptionsCollection", ["add"]],
+    ["Range", ["insertNode", "surroundContents"]],
+    ["Document", ["body"], "set"],
+    ["HTMLTableElement", ["caption", "tHead", "tFoot"], "set"],
+  ];
+  const MARKUP = [
+    ["Element", ["setHTMLUnsafe", "insertAdjacentHTML"]],
+    ["Element", ["innerHTML", "outerHTML"], "set"],
+    ["ShadowRoot", ["setHTMLUnsafe"]],
+    ["ShadowRoot", ["innerHTML"], "set"],
+  ];
+
+  // All that puts a node into a document, or gives out the window of another one.
+  const guardDoors = (realm) => {
+    const on = (name, member, around, field) =>
+      hook(realm[name] && realm[name].prototype, member, around, field);
+    const onAll = (rows, around) =>
+      each(rows, (row) => each(row[1], (member) => on(row[0], member, around(row[0], member), row[2])));
+    const settle = (self) => {
+      const page = ownerDocument(self) || self;
+      if (page === self) listen(page); // document.open() takes every listener off
+      sweep(defaultView(page));
+    };
+    // Calls, and sees to what came of it, whatever that was.
+    const finish = (act, see) => {
+      let result;
+      try {
+        return (result = act());
+      } finally {
+        try {
+          see(result);
+        } catch {
+          // What came of the call is the page's; what follows it is ours.
+        }
+      }
+    };
+    const gives = (see) => (native, self, args) =>
+      finish(
+        () => apply(native, self, args),
+        (result) => see(result, self),
+      );
+    onAll(INSERTERS, (name) => (native, self, args) => {
+      const act = () => apply(native, self, args);
+      const node = name === "Range" ? rangeNode(self) : self;
+      return finish(
+        () => (isNode(node) && !isConnected(node) ? act() : hold(args, act)),
+        () => settle(node),
+      );
+    });
+    onAll(MARKUP, (_, member) => (native, self, args) =>
+      finish(
+        () => insertMarkup(member, native, self, args),
+        () => settle(self),
+      ),
+    );
+    hook(realm.Document, "parseHTMLUnsafe", (native, self, args) => {
+      if (args.length) args[0] = openRoots(`${args[0]}`);
+      return apply(native, self, args);
+    });
+    // Piece by piece, so that a frame is seen to before what stands behind it runs.
+    const { write } = realm.document;
+    each(["write", "writeln"], (name) =>
+      on("Document", name, (_, self, args) => {
+        let text = "";
+        for (let i = 0; i < args.length; i++) text += args[i];
+        text = openRoots(text) + (name === "write" ? "" : "\n");
+        do {
+          const piece = exec(/^[^>]*>?/, text)[0];
+          room(400);
+          finish(
+            () => apply(write, self, [piece]),
+            () => settle(self),
+          );
+          text = slice(text, piece.length);
+        } while (text);
+      }),
+    );
+    on("Document", "execCommand", (native, self, args) => {
+      for (let i = 0; i < args.length; i++) args[i] = i === 1 ? !!args[i] : `${args[i]}`;
+      if (defined && args.length > 2) args[2] = swap(args[2], /<i?frame/i, "<p ");
+      return finish(
+        () => apply(native, self, args),
+        () => settle(self),
+      );
+    });
+    on("Document", "open", gives((opened, self) => (opened === self ? settle(self) : enter(opened))));
+    hook(realm, "open", gives((opened) => opened && enter(opened)));
+    each(["HTMLIFrameElement", "HTMLFrameElement", "HTMLObjectElement"], (name) => {
+      // null where the frame is of another origin, which spares an exception for each look.
+      const find = uncurry(describe(realm[name].prototype, "contentDocument").get);
+      const see = gives((_, self) => enterDocument(find(self)));
+      on(name, "contentWindow", see, "get");
+      on(name, "contentDocument", see, "get");
+      on(name, "getSVGDocument", see);
+    });
+    on("HTMLEmbedElement", "getSVGDocument", gives(enterDocument));
+    on("Element", "attachShadow", (native, self, args) => {
+      room(400);
+      const root = apply(native, self, args);
+      observe(realm, root);
+      return root;
+    });
+    on("CustomElementRegistry", "define", (native, self, args) => {
+      defined = true;
+      return apply(native, self, args);
+    });
+    hook(realm.URL, "createObjectURL", (native, self, args) => {
+      try {
+        blobType(args[0]);
+      } catch {
+        return apply(native, self, args); // no blob: no document either
+      }
+      return guardedUrl(args[0], native);
+    });
+    on("DocumentPictureInPicture", "requestWindow", (native, self, args) => {
+      const made = apply(native, self, args);
+      defineProperty(made, "constructor", bare({ value: Promise }));
+      return then(made, (opened) => {
+        enter(opened);
+        return opened;
+      });
+    });
+    on("DocumentPictureInPicture", "window", gives((opened) => opened && enter(opened)), "get");
+    if (realm.navigation) {
+      listenTo(realm.navigation, "navigate", (event) => {
+        try {
+          onNavigate(realm, event);
+        } catch {
+          prevent(event);
+        }
+      });
+    }
+  };
+
   guardRealm(window);
-  send({ __proto__: null, kind: "guard" });
+  if (exec(/^http/, window.location.href)) send({ kind: "guard" });
 }

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Literal
 
+import minify
+
 Mode = Literal["relay", "block", "observe"]
 
 
@@ -50,10 +52,9 @@ def script(settings: GuardSettings) -> str:
 
 
 def _source() -> str:
-    """guard.js without the lines that are comments, and without indentation."""
+    """guard.js as it is sent: without comments and needless spaces, and with short local names."""
     text = resources.files(__package__).joinpath("guard.js").read_text("ascii")
-    lines = (line.strip() for line in text.splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("//"))
+    return minify.string("text/javascript", text)
 
 
 _SOURCE = _source()
