@@ -8,11 +8,12 @@
 //   Reflect has no prototype (`bare`), so that polluted prototypes, setters and iterators see nothing.
 // - Array spreading, array destructuring and for-of are not used: they ask Array.prototype.
 // - What the page hands in is read once; the browser gets the copy, never the page's object.
+// - `undefined` is `nothing`, an argument never given: a minifier may write it as a property's value.
 // That a page can find out that a guard is there is accepted; that it gets around it is not.
-(settings) => {
+(settings, nothing) => {
   "use strict";
   const window = globalThis;
-  const { document, navigator, fetch, origin, Proxy, Promise, Blob, URL } = window;
+  const { document, navigator, fetch, origin, Proxy, Blob, URL } = window;
   const { unescape, atob, btoa, encodeURIComponent, decodeURIComponent } = window;
   const Observer = MutationObserver;
   const Request = XMLHttpRequest;
@@ -25,63 +26,45 @@
   const { setPrototypeOf } = Object;
   const uncurry = Function.prototype.bind.bind(Function.prototype.call);
   const bare = (object = {}) => setPrototypeOf(object, null);
-  // A method, and an attribute's getter or setter, of an interface that may be missing here.
-  const method = (name, member) => {
-    const found = window[name] && window[name].prototype[member];
-    return found && uncurry(found);
-  };
-  const attribute = (name, member, field = "get") => {
-    const found = window[name] && describe(window[name].prototype, member);
-    return found ? uncurry(found[field]) : () => undefined;
-  };
-  const each = method("Array", "forEach");
-  const exec = method("RegExp", "exec");
-  const lower = method("String", "toLowerCase");
-  const slice = method("String", "slice");
-  const has = method("WeakSet", "has");
-  const add = method("WeakSet", "add");
-  const forget = method("WeakSet", "delete");
-  const setListener = method("WeakMap", "set");
-  const listenerOf = method("WeakMap", "get");
-  const listenTo = method("EventTarget", "addEventListener");
-  const eventTarget = attribute("Event", "target");
-  const stop = method("Event", "stopImmediatePropagation");
-  const prevent = method("Event", "preventDefault");
-  const destination = attribute("NavigateEvent", "destination");
-  const destinationUrl = attribute("NavigationDestination", "url");
-  const observeTree = method("MutationObserver", "observe");
-  const recordTarget = attribute("MutationRecord", "target");
-  const addedNodes = attribute("MutationRecord", "addedNodes");
-  const count = attribute("NodeList", "length");
-  const nodeType = attribute("Node", "nodeType");
-  const ownerDocument = attribute("Node", "ownerDocument");
-  const isConnected = attribute("Node", "isConnected");
-  const parentNode = attribute("Node", "parentNode");
-  const firstChild = attribute("Node", "firstChild");
-  const appendChild = method("Node", "appendChild");
-  const localName = attribute("Element", "localName");
-  const shadowRoot = attribute("Element", "shadowRoot");
-  const getAttribute = method("Element", "getAttribute");
-  const setAttribute = method("Element", "setAttribute");
-  const removeAttribute = method("Element", "removeAttribute");
-  const remove = method("Element", "remove");
-  const setHtml = attribute("Element", "innerHTML", "set");
-  const defaultView = attribute("Document", "defaultView");
-  const documentElement = attribute("Document", "documentElement");
-  const create = method("Document", "createElementNS");
-  const createText = method("Document", "createTextNode");
-  const createFragment = method("Document", "createDocumentFragment");
-  const importNode = method("Document", "importNode");
-  const rangeNode = attribute("Range", "commonAncestorContainer");
-  const then = method("Promise", "then");
+  // Methods and attributes' getters of an interface by name; nothing for what is missing here.
+  const take = (name) =>
+    new Proxy(bare(), {
+      get: (_, member) => {
+        const found = window[name] && describe(window[name].prototype, member);
+        return found ? uncurry(found.value || found.get) : () => nothing;
+      },
+    });
+  const { forEach: each } = take("Array");
+  const { exec } = take("RegExp");
+  const { toLowerCase: lower, slice, split } = take("String");
+  const { has, add, delete: forget } = take("WeakSet");
+  const { set: setListener, get: listenerOf } = take("WeakMap");
+  const { addEventListener: listenTo } = take("EventTarget");
+  const { target, stopImmediatePropagation: stop, preventDefault: prevent } = take("Event");
+  const { destination } = take("NavigateEvent");
+  const { url: destinationUrl } = take("NavigationDestination");
+  const { observe: observeTree } = take("MutationObserver");
+  const { target: changed, addedNodes } = take("MutationRecord");
+  const { length: count } = take("NodeList");
+  const { nodeType, ownerDocument, isConnected, parentNode, appendChild } = take("Node");
+  const methods = take("Element");
+  const { localName, shadowRoot, getAttribute, setAttribute, removeAttribute } = methods;
+  const { remove, replaceWith } = methods;
+  const { content } = take("HTMLTemplateElement");
+  const { defaultView, documentElement, createElementNS: create, querySelectorAll: search } =
+    take("Document");
+  const { commonAncestorContainer: rangeNode } = take("Range");
+  const { then } = take("Promise");
   const { createObjectURL: createUrl, revokeObjectURL: revokeUrl } = URL;
-  const blobType = attribute("Blob", "type");
-  const blobSlice = method("Blob", "slice");
-  const readBlob = method("Response", "blob");
-  const openRequest = method("XMLHttpRequest", "open");
-  const overrideType = method("XMLHttpRequest", "overrideMimeType");
-  const sendRequest = method("XMLHttpRequest", "send");
-  const responseText = attribute("XMLHttpRequest", "responseText");
+  const { type: blobType, slice: blobSlice } = take("Blob");
+  const { blob: readBlob } = take("Response");
+  const { open: openRequest, overrideMimeType, send: sendRequest, responseText } =
+    take("XMLHttpRequest");
+  const { candidate: eventCandidate } = take("RTCPeerConnectionIceEvent");
+  const { candidate: candidateText, type: candidateType, address } = take("RTCIceCandidate");
+  const { toString: trustedText } = take("TrustedHTML");
+  const setText = uncurry(describe(Node.prototype, "textContent").set);
+  const setHtml = uncurry(describe(Element.prototype, "innerHTML").set);
   const frameElement = uncurry(describe(window, "frameElement").get);
   const frameCount = uncurry(describe(window, "length").get);
   const stringify = JSON.stringify;
@@ -128,11 +111,10 @@
     report.token = token;
     const body = stringify(bare(report));
     try {
-      const mode = { method: "POST", mode: "same-origin", credentials: "omit", cache: "no-store" };
-      mode.redirect = "error";
-      mode.keepalive = true;
-      mode.body = body;
-      await apply(fetch, window, [server, bare(mode)]);
+      const request = { method: "POST", mode: "same-origin", credentials: "omit", body };
+      request.redirect = "error";
+      request.keepalive = true;
+      await apply(fetch, window, [server, bare(request)]);
     } catch {
       try {
         apply(beacon, navigator, [server, body]);
@@ -142,11 +124,6 @@
     }
   };
 
-  const eventCandidate = attribute("RTCPeerConnectionIceEvent", "candidate");
-  const candidateText = attribute("RTCIceCandidate", "candidate");
-  const candidateType = attribute("RTCIceCandidate", "type");
-  const candidateAddress = attribute("RTCIceCandidate", "address");
-
   // A candidate that is not a relay's must not show up in a guarded page: this tells of a bypass.
   const onCandidate = (event) => {
     try {
@@ -154,8 +131,9 @@
       const text = found && candidateText(found);
       const type = found && candidateType(found);
       if (!text || type === "relay") return;
-      const address = slice(candidateAddress(found) || "", 0, 256);
-      send({ kind: "candidate", candidate: slice(text, 0, 1024), type: type || "", address });
+      const report = { kind: "candidate", candidate: slice(text, 0, 1024), type: type || "" };
+      report.address = slice(address(found) || "", 0, 256);
+      send(report);
     } catch {
       // Listening must never disturb the page.
     }
@@ -170,11 +148,11 @@
   // A TURN server as text, with the defaults of RFC 7065; "" for a STUN server; undefined: neither.
   const serverKey = (url) => {
     const parts = exec(ICE, url);
-    if (!parts || (parts[4] !== undefined && !(+parts[4] > 0 && +parts[4] < 65536))) return undefined;
-    if (lower(parts[1]) === "stun") return parts[5] === undefined ? "" : undefined;
-    const port = parts[4] === undefined ? (parts[2] ? 5349 : 3478) : +parts[4];
+    if (!parts || (parts[4] !== nothing && !(+parts[4] > 0 && +parts[4] < 65536))) return nothing;
+    if (lower(parts[1]) === "stun") return parts[5] === nothing ? "" : nothing;
+    const port = parts[4] === nothing ? (parts[2] ? 5349 : 3478) : +parts[4];
     const transport = lower(parts[5] || (parts[2] ? "tcp" : "udp"));
-    if (transport !== "udp" && transport !== "tcp") return undefined;
+    if (transport !== "udp" && transport !== "tcp") return nothing;
     return lower(parts[3]) + " " + port + " " + transport;
   };
 
@@ -191,7 +169,7 @@
   // What becomes of one URL: undefined leaves it out.
   const judgeUrl = (url, complete) => {
     const key = serverKey(url);
-    if (key === undefined) {
+    if (key === nothing) {
       // Must not reach the browser, which may read it more leniently; the page gets the SyntaxError
       // that such a URL deserves.
       const scheme = exec(/^([a-z][a-z0-9+.-]*):/i, url);
@@ -199,10 +177,10 @@
     }
     // Chromium sends a Binding request to every STUN server, even when it is relay-only. Approved
     // servers are put in anyhow.
-    if (!key || approvedKeys[key]) return undefined;
+    if (!key || approvedKeys[key]) return nothing;
     if (siteServers === "keep") return url;
     // A TURN server without credentials is an InvalidAccessError: leave that to the browser.
-    return complete ? undefined : "turn:rtcguard.invalid";
+    return complete ? nothing : "turn:rtcguard.invalid";
   };
 
   // Reads an iterable as WebIDL's sequence<T> does, asking for nothing twice.
@@ -220,12 +198,12 @@
   // One RTCIceServer; undefined leaves it out. What the browser would refuse comes back as what it
   // refuses in the same way.
   const copyServer = (server, asked) => {
-    if (server === undefined || server === null) return bare();
+    if (server === nothing || server === null) return bare();
     if (!isObject(server)) return server;
     const copy = bare();
     const text = (name) => {
       const value = server[name];
-      if (value !== undefined) copy[name] = `${value}`;
+      if (value !== nothing) copy[name] = `${value}`;
     };
     text("credential");
     text("credentialType");
@@ -237,17 +215,17 @@
       value = `${value}`;
       push(asked.urls, value);
       if (enforces) value = judgeUrl(value, copy.username && copy.credential);
-      if (value === undefined) {
+      if (value === nothing) {
         dropped++;
       } else {
         left++;
         keep(value);
       }
     };
-    if (url !== undefined) judge(url, (value) => (copy.url = value));
-    if (urls !== undefined) {
-      const iterate = isObject(urls) ? urls[iteratorKey] : undefined;
-      if (iterate === undefined || iterate === null) {
+    if (url !== nothing) judge(url, (value) => (copy.url = value));
+    if (urls !== nothing) {
+      const iterate = isObject(urls) ? urls[iteratorKey] : nothing;
+      if (iterate === nothing || iterate === null) {
         judge(urls, (value) => (copy.urls = value));
       } else {
         const list = newList();
@@ -255,19 +233,19 @@
         if (list.length || !dropped) copy.urls = list;
       }
     }
-    return dropped && !left ? undefined : copy;
+    return dropped && !left ? nothing : copy;
   };
 
   const copyServers = (servers, asked) => {
-    if (servers === undefined) return enforces ? approved : undefined;
+    if (servers === nothing) return enforces ? approved : nothing;
     if (!isObject(servers)) return servers;
     const iterate = servers[iteratorKey];
-    if (iterate === undefined || iterate === null) return bare();
+    if (iterate === nothing || iterate === null) return bare();
     const list = newList();
     for (let i = 0; enforces && i < approved.length; i++) push(list, approved[i]);
     collect(servers, iterate, (item) => {
       const copy = copyServer(item, asked);
-      if (copy !== undefined) push(list, copy);
+      if (copy !== nothing) push(list, copy);
     });
     return list;
   };
@@ -275,17 +253,17 @@
   // What the page asked for, and what the browser is given in its stead. Every member that is not
   // judged here is fetched from the page's object by the browser itself, once, whatever its name.
   const copyConfiguration = (config, asked) => {
-    if (config === undefined || config === null) config = bare();
+    if (config === nothing || config === null) config = bare();
     if (!isObject(config)) return config;
     const iceServers = copyServers(config.iceServers, asked);
     let iceTransportPolicy = config.iceTransportPolicy;
-    if (iceTransportPolicy !== undefined) asked.policy = iceTransportPolicy = `${iceTransportPolicy}`;
+    if (iceTransportPolicy !== nothing) asked.policy = iceTransportPolicy = `${iceTransportPolicy}`;
     // No value of an enumeration ends in a space: what is not known stays a TypeError.
     if (enforces) {
       iceTransportPolicy = exec(/^(all|relay)$/, asked.policy) ? "relay" : asked.policy + " ";
     }
     const given = bare({ iceServers, iceTransportPolicy });
-    if (enforces) given.iceTransports = undefined;
+    if (enforces) given.iceTransports = nothing;
     return new Proxy(
       bare(),
       bare({ get: (_, name) => (name in given ? given[name] : get(config, name)) }),
@@ -295,7 +273,7 @@
   // The arguments of the constructor or of setConfiguration with the first one replaced.
   const guardArguments = (args, via) => {
     const asked = { policy: "all", urls: newList() };
-    const config = copyConfiguration(args.length > 0 ? args[0] : undefined, asked);
+    const config = copyConfiguration(args.length > 0 ? args[0] : nothing, asked);
     const urls = newList();
     for (let i = 0; i < asked.urls.length && i < 64; i++) push(urls, slice(asked.urls[i], 0, 512));
     send({ kind: "connection", policy: slice(asked.policy, 0, 64), urls, via });
@@ -365,8 +343,7 @@
   const known = bare({ [NOTHING]: 1 }); // URLs that are harmless, or of our making
 
   const SHOWN = /html|xml|xsl|rdf|multipart/i; // what a browser may show as a document with scripts
-  const CHARSET =
-    /^[^;]*;\s*charset="?(utf-?8|(us-)?ascii|latin1|iso-8859-\d+|windows-\d+|shift_jis|euc-\w+|gb\w+|big5)"?\s*$/i;
+  const CHARSET = /^[^;]*;\s*charset="?utf-8"?\s*$/i;
   const HTML_START = /^([\xef\uf7ef][\xbb\uf7bb][\xbf\uf7bf])?\s*(<!doctype[^>]*>)?/i;
   const HTML_META = /^[^]{0,1024}?<meta[^>]*charset\s*=\s*["']?\s*([\w-]+)/i;
   const XML_START =
@@ -376,14 +353,14 @@
   // undefined: the place cannot be told. (A sheet of XSLT would make another document of it.)
   const place = (type, bytes) => {
     if ((exec(/charset/i, type) && !exec(CHARSET, type)) || exec(/^[^<]*[\xfe\uf7fe\x1b]/, bytes)) {
-      return undefined;
+      return nothing;
     }
     if (exec(/^\s*(text\/html|$)/i, type)) {
       const charset = exec(HTML_META, bytes);
       return [exec(HTML_START, bytes)[0], (charset ? `<meta charset=${charset[1]}>` : "") + guard, 0];
     }
     const found = exec(XML_START, bytes);
-    if (!found || exec(/<\?xml-stylesheet[^]*(&|xsl|[/+]xml)/i, found[0])) return undefined;
+    if (!found || exec(/<\?xml-stylesheet[^]*(&|xsl|[/+]xml)/i, found[0])) return nothing;
     if (found[2] === ">") return [found[0], xmlGuard, 0];
     return [slice(found[0], 0, -2), ">" + xmlGuard + "<" + "/" + found[1] + ">", 2];
   };
@@ -394,7 +371,7 @@
     if (!found || found[0] in known) return url;
     let made;
     try {
-      if (found[2] !== undefined) {
+      if (found[2] !== nothing) {
         if (!exec(SHOWN, found[2])) return url;
         const kind = exec(/^(.*?)(; *base64 *)?$/i, found[2]);
         let bytes = unescape(swap(found[3], /%u/i, "%25u"));
@@ -408,7 +385,7 @@
         made = "javascript:" + encodeURIComponent(ends);
       }
     } catch {
-      return undefined;
+      return nothing;
     }
     if (made) known[made] = 1;
     return made;
@@ -419,7 +396,7 @@
     const url = apply(createUrl, URL, [blobSlice(blob, 0, 65536)]);
     const request = new Request();
     openRequest(request, "GET", url, false);
-    overrideType(request, "text/plain;charset=x-user-defined");
+    overrideMimeType(request, "text/plain;charset=x-user-defined");
     sendRequest(request);
     apply(revokeUrl, URL, [url]);
     return responseText(request);
@@ -441,7 +418,7 @@
       // The page's Content-Security-Policy may forbid to read it.
       if (exec(/^text\/html/i, type)) parts = ["", "<!doctype html>" + guard, 0];
     }
-    if (!parts) return blobSlice(blob, 0, undefined, "text/plain");
+    if (!parts) return blobSlice(blob, 0, nothing, "text/plain");
     const end = parts[0].length;
     const list = [blobSlice(blob, 0, end), parts[1], blobSlice(blob, end + parts[2])];
     return new Blob(newList(list), bare({ type }));
@@ -460,27 +437,32 @@
   const runs = (page) => {
     const probe = create(page, XHTML, "script");
     setAttribute(probe, "id", mark);
-    appendChild(probe, createText(page, self));
+    setText(probe, self);
     appendChild(documentElement(page), probe);
     if (!isConnected(probe)) return true;
     remove(probe);
     return false;
   };
 
+  // By the elements' names: the attribute with the source, its URL, the document that is shown.
+  const kind = (name, source = "src") => {
+    const of = take(`HTML${name}Element`);
+    return [source, of[source], of.contentDocument];
+  };
   const KINDS = bare({
-    iframe: ["src", attribute("HTMLIFrameElement", "src")],
-    frame: ["src", attribute("HTMLFrameElement", "src")],
-    embed: ["src", attribute("HTMLEmbedElement", "src")],
-    object: ["data", attribute("HTMLObjectElement", "data")],
+    iframe: kind("IFrame"),
+    frame: kind("Frame"),
+    embed: kind("Embed"),
+    object: kind("Object", "data"),
   });
 
   // Whether an element shows only what is guarded; if not, it is made so, and loads anew.
   const secure = (frame) => {
-    const kind = KINDS[localName(frame)];
-    if (!kind) return true;
-    const name = kind[0];
+    const found = KINDS[localName(frame)];
+    if (!found) return true;
+    const name = found[0];
     const html = getAttribute(frame, "srcdoc");
-    const url = kind[1](frame);
+    const url = found[1](frame);
     const to = safeUrl(url);
     const bad = name === "src" && html !== null && slice(html, 0, guard.length) !== guard;
     if (!bad && to === url) return true;
@@ -573,20 +555,13 @@
     if (listener) listenTo(page, "load", listener, true);
   };
 
-  const inner = bare({
-    iframe: attribute("HTMLIFrameElement", "contentDocument"),
-    frame: attribute("HTMLFrameElement", "contentDocument"),
-    object: attribute("HTMLObjectElement", "contentDocument"),
-  });
-
   const watch = (realm, page) => {
     const look = (event) => {
       try {
         sweep(realm);
-        const element = eventTarget(event);
-        const find = inner[localName(element)];
-        if (find) enterDocument(find(element));
+        const element = target(event);
         if (has(hidden, element)) stop(event);
+        enterDocument(KINDS[localName(element)][2](element));
       } catch {
         // Not an event, not a frame, or a window that is gone.
       }
@@ -604,7 +579,7 @@
     const observer = new Observer((records) => {
       sweep(realm);
       for (let i = 0; i < records.length; i++) {
-        secure(recordTarget(records[i]));
+        secure(changed(records[i]));
         const nodes = addedNodes(records[i]);
         for (let j = count(nodes) - 1; j >= 0; j--) scan(realm, nodes[j]);
       }
@@ -633,9 +608,9 @@
     for (let i = all ? count(all) - 1 : -1; i >= 0; i--) one(all[i]);
   };
   const selectors = bare({
-    1: method("Element", "querySelectorAll"),
-    9: method("Document", "querySelectorAll"),
-    11: method("DocumentFragment", "querySelectorAll"),
+    1: methods.querySelectorAll,
+    9: search,
+    11: take("DocumentFragment").querySelectorAll,
   });
   const select = (node, what) => {
     const from = selectors[nodeType(node)];
@@ -670,7 +645,7 @@
       for (let j = 0; found && j < count(found); j++) look(found[j]);
     }
     if (!held.length) return act();
-    room(400);
+    room(1500);
     if (!risk) return act();
     const kept = newList();
     each(held, (frame) => {
@@ -692,41 +667,17 @@
     }
   };
 
-  // The nodes that markup makes, made where nothing in it runs.
-  const inert = document.implementation.createHTMLDocument("");
-  const nodesOf = (context, html, set) => {
-    const box = nodeType(context) === 1 ? importNode(inert, context, false) : create(inert, XHTML, "p");
-    set(box, html);
-    const made = createFragment(inert);
-    for (let child; (child = firstChild(box)); ) appendChild(made, child);
-    return made;
-  };
-
   const FRAME = /<(i?frame|object|embed)/i;
   const MODE = /shadowrootmode/i;
   // A closed root that markup declares could not be found again: it is made an open one.
   const openRoots = (html) => swap(html, MODE, "shadowrootmode=open data-mode");
+  const inert = document.implementation.createHTMLDocument("");
+  const HOLE = `template[id="${mark}"]`;
 
-  // Where markup goes: inside of the element or beside it, by which of its methods.
-  const PLACES = bare({
-    innerHTML: [0, "replaceChildren"],
-    setHTMLUnsafe: [0, "replaceChildren"],
-    outerHTML: [1, "replaceWith"],
-    beforebegin: [1, "before"],
-    afterbegin: [0, "prepend"],
-    beforeend: [0, "append"],
-    afterend: [1, "after"],
-  });
-  const putters = bare();
-  each(["replaceChildren", "replaceWith", "before", "prepend", "append", "after"], (name) => {
-    putters[name] = method("Element", name);
-  });
-  const fillRoot = method("DocumentFragment", "replaceChildren");
-  const trustedText = method("TrustedHTML", "toString");
-  const setUnsafe = method("Element", "setHTMLUnsafe");
-
+  // Markup with frames in it becomes nodes where nothing runs. They are put in with their sources
+  // held, in place of a template that marks where the browser would have put them.
   const insertMarkup = (member, native, self, args) => {
-    const at = member === "insertAdjacentHTML" ? 1 : 0;
+    const at = member === "insertAdjacentHTML" ? 1 : member === "execCommand" ? 2 : 0;
     const act = () => apply(native, self, args);
     if (args.length <= at || args[at] === null) return act();
     let html;
@@ -737,37 +688,39 @@
     }
     if (exec(MODE, html)) args[at] = openRoots(html);
     if (!exec(FRAME, html)) return act();
-    room(400);
-    if (at) args[0] = `${args[0]}`;
-    const found = PLACES[at ? lower(args[0]) : member];
-    const isRoot = nodeType(self) === 11;
-    if (!defined || !found || !isConnected(self)) return act();
-    if (!isRoot && localName(self) === "template") return act();
-    const context = found[0] ? parentNode(self) : self;
-    const made = nodesOf(context, args[at], member === "setHTMLUnsafe" ? setUnsafe : setHtml);
-    return hold([made], () => (isRoot ? fillRoot : putters[found[1]])(self, made));
+    room(1500);
+    if (!defined || !isConnected(self)) return act();
+    const box = create(inert, XHTML, "template");
+    setHtml(box, args[at]);
+    args[at] = `<template id="${mark}"></template>`;
+    const around = parentNode(self) || self;
+    const result = act();
+    const hole = select(around, HOLE)[0];
+    const made = content(box);
+    hold([made], () => replaceWith(hole, made));
+    return result;
   };
 
-  const TREE = ["append", "prepend", "before", "after", "replaceWith", "replaceChildren", "moveBefore"];
+  const TREE = "append prepend before after replaceWith replaceChildren moveBefore";
   const INSERTERS = [
-    ["Node", ["appendChild", "insertBefore", "replaceChild"]],
-    ["Element", TREE],
-    ["Element", ["insertAdjacentElement", "setHTML"]],
+    ["Node", "appendChild insertBefore replaceChild"],
+    ["Element", TREE + " insertAdjacentElement setHTML"],
     ["CharacterData", TREE],
     ["DocumentType", TREE],
     ["Document", TREE],
     ["DocumentFragment", TREE],
-    ["HTMLSelectElement", ["add"]],
-    ["HTMLOptionsCollection", ["add"]],
-    ["Range", ["insertNode", "surroundContents"]],
-    ["Document", ["body"], "set"],
-    ["HTMLTableElement", ["caption", "tHead", "tFoot"], "set"],
+    ["HTMLSelectElement", "add"],
+    ["HTMLOptionsCollection", "add"],
+    ["Range", "insertNode surroundContents"],
+    ["Document", "body", "set"],
+    ["HTMLTableElement", "caption tHead tFoot", "set"],
   ];
   const MARKUP = [
-    ["Element", ["setHTMLUnsafe", "insertAdjacentHTML"]],
-    ["Element", ["innerHTML", "outerHTML"], "set"],
-    ["ShadowRoot", ["setHTMLUnsafe"]],
-    ["ShadowRoot", ["innerHTML"], "set"],
+    ["Element", "setHTMLUnsafe insertAdjacentHTML"],
+    ["ShadowRoot", "setHTMLUnsafe"],
+    ["Document", "execCommand"],
+    ["Element", "innerHTML outerHTML", "set"],
+    ["ShadowRoot", "innerHTML", "set"],
   ];
 
   // All that puts a node into a document, or gives out the window of another one.
@@ -775,7 +728,7 @@
     const on = (name, member, around, field) =>
       hook(realm[name] && realm[name].prototype, member, around, field);
     const onAll = (rows, around) =>
-      each(rows, (row) => each(row[1], (member) => on(row[0], member, around(row[0], member), row[2])));
+      each(rows, (row) => each(split(row[1], " "), (member) => on(row[0], member, around(row[0], member), row[2])));
     const settle = (self) => {
       const page = ownerDocument(self) || self;
       if (page === self) listen(page); // document.open() takes every listener off
@@ -826,7 +779,7 @@
         text = openRoots(text) + (name === "write" ? "" : "\n");
         do {
           const piece = exec(/^[^>]*>?/, text)[0];
-          room(400);
+          room(1500);
           finish(
             () => apply(write, self, [piece]),
             () => settle(self),
@@ -835,14 +788,6 @@
         } while (text);
       }),
     );
-    on("Document", "execCommand", (native, self, args) => {
-      for (let i = 0; i < args.length; i++) args[i] = i === 1 ? !!args[i] : `${args[i]}`;
-      if (defined && args.length > 2) args[2] = swap(args[2], /<i?frame/i, "<p ");
-      return finish(
-        () => apply(native, self, args),
-        () => settle(self),
-      );
-    });
     on("Document", "open", gives((opened, self) => (opened === self ? settle(self) : enter(opened))));
     hook(realm, "open", gives((opened) => opened && enter(opened)));
     each(["HTMLIFrameElement", "HTMLFrameElement", "HTMLObjectElement"], (name) => {
@@ -855,7 +800,7 @@
     });
     on("HTMLEmbedElement", "getSVGDocument", gives(enterDocument));
     on("Element", "attachShadow", (native, self, args) => {
-      room(400);
+      room(1500);
       const root = apply(native, self, args);
       observe(realm, root);
       return root;
@@ -873,14 +818,11 @@
       return guardedUrl(args[0], native);
     });
     on("DocumentPictureInPicture", "requestWindow", (native, self, args) => {
-      const made = apply(native, self, args);
-      defineProperty(made, "constructor", bare({ value: Promise }));
-      return then(made, (opened) => {
+      return then(apply(native, self, args), (opened) => {
         enter(opened);
         return opened;
       });
     });
-    on("DocumentPictureInPicture", "window", gives((opened) => opened && enter(opened)), "get");
     if (realm.navigation) {
       listenTo(realm.navigation, "navigate", (event) => {
         try {
