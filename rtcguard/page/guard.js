@@ -14,7 +14,7 @@
   "use strict";
   const window = globalThis;
   const { document, navigator, fetch, origin, Proxy, Blob, URL } = window;
-  const { unescape, atob, btoa, encodeURIComponent, decodeURIComponent } = window;
+  const { unescape, atob, btoa } = window;
   const Observer = MutationObserver;
   const Request = XMLHttpRequest;
   const element = document.currentScript;
@@ -331,7 +331,7 @@
     each(NAMES, (name) => replace(realm, name, make));
   };
 
-  // ---- Documents without a server: srcdoc, data:, blob:, javascript: ---------------------------
+  // ---- Documents without a server: srcdoc, data:, blob: ---------------------------
 
   // A document that does not come through the proxy gets the guard in its source. This text is what
   // a Content-Security-Policy, which such documents inherit, lets run.
@@ -365,24 +365,20 @@
     return [slice(found[0], 0, -2), ">" + xmlGuard + "<" + "/" + found[1] + ">", 2];
   };
 
-  // data: and javascript: URLs with the guard in what they give; undefined: not to be shown.
+  // A data: URL with the guard in it; undefined where that cannot be, or for a blob not known here.
   const safeUrl = (url) => {
-    const found = exec(/^(data:([^,]*),|blob:|javascript:)([^#]*)/, url);
+    const found = exec(/^(?:data:([^,]*),|blob:)([^#]*)/, url);
     if (!found || found[0] in known) return url;
     let made;
     try {
-      if (found[2] !== nothing) {
-        if (!exec(SHOWN, found[2])) return url;
-        const kind = exec(/^(.*?)(; *base64 *)?$/i, found[2]);
-        let bytes = unescape(swap(found[3], /%u/i, "%25u"));
+      if (found[1] !== nothing) {
+        if (!exec(SHOWN, found[1])) return url;
+        const kind = exec(/^(.*?)(; *base64 *)?$/i, found[1]);
+        let bytes = unescape(swap(found[2], /%u/i, "%25u"));
         if (kind[2]) bytes = atob(bytes);
         const parts = place(kind[1], bytes);
         bytes = parts[0] + parts[1] + slice(bytes, parts[0].length + parts[2]);
         made = "data:" + kind[1] + ";base64," + btoa(bytes);
-      } else if (found[1] !== "blob:") {
-        const code = stringify(decodeURIComponent(slice(url, 11)));
-        const ends = `(t=>typeof t=="string"?${stringify(guard)}+t:void 0)((0,eval)(${code}))`;
-        made = "javascript:" + encodeURIComponent(ends);
       }
     } catch {
       return nothing;
@@ -479,6 +475,8 @@
     return false;
   };
 
+  const blank = new Blob(newList(), bare({ type: "text/html" }));
+
   // Every navigation of a window that has shown a document passes here first. A window's first
   // about:blank tells of none; there the sources are all that is guarded.
   const onNavigate = (realm, event) => {
@@ -487,10 +485,11 @@
       if (!secure(frameElement(realm))) prevent(event);
       return;
     }
-    const to = safeUrl(url);
+    const go = (made) => realm.location.replace(made);
+    // A new about:blank is reached before its load event: a document of ours in its stead.
+    const to = url === "about:blank" ? guardedUrl(blank) : safeUrl(url);
     if (to === url) return;
     prevent(event);
-    const go = (made) => realm.location.replace(made);
     if (to) go(to);
     else adopt(url, go);
   };
@@ -579,7 +578,8 @@
     const observer = new Observer((records) => {
       sweep(realm);
       for (let i = 0; i < records.length; i++) {
-        secure(changed(records[i]));
+        const element = changed(records[i]);
+        if (nodeType(element) === 1) secure(element);
         const nodes = addedNodes(records[i]);
         for (let j = count(nodes) - 1; j >= 0; j--) scan(realm, nodes[j]);
       }

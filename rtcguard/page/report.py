@@ -32,6 +32,7 @@ _CONNECTION_ACTION: Final[dict[Mode, str]] = {
     "block": "blocked",
     "observe": "observed",
 }
+_NO_RELAY: Final = "no approved TURN server is configured: add one under relay.servers"
 _UFRAG: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_")
 
 
@@ -117,6 +118,8 @@ def _connection(report: dict[str, object], base: Record, settings: GuardSettings
     }[settings.mode]
     count = f"{len(texts)} server URL{'' if len(texts) == 1 else 's'}"
     reason = f"the page asked for policy {policy!r} and {count} by {via}; {done}"
+    if settings.mode == "relay" and settings.site_servers == "drop" and not settings.servers:
+        reason += f"; {_NO_RELAY}"
     approved = _approved(settings)
     return [
         replace(base, action=_CONNECTION_ACTION[settings.mode], reason=reason),

@@ -76,6 +76,24 @@ def test_a_connection_makes_a_record_and_one_for_each_server(
     assert all(record.reason and "\x1b" not in record.reason for record in records)
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"servers": ()}, True),
+        ({}, False),
+        ({"servers": (), "site_servers": "keep"}, False),
+        ({"servers": (), "mode": "block"}, False),
+        ({"servers": (), "mode": "observe"}, False),
+    ],
+)
+def test_a_connection_without_a_relay_tells_which_setting_to_add(
+    changes: dict[str, Any], told: bool
+) -> None:
+    record = connection(replace(SETTINGS, **changes), "stun:192.0.2.1")[0]
+    advice = "no approved TURN server is configured: add one under relay.servers"
+    assert (advice in record.reason) is told
+
+
 def test_a_candidate_that_reached_the_page() -> None:
     text = "candidate:1 1 udp 2113937151 192.168.1.5 50123 typ host generation 0 ufrag aB/+"
     (record,) = read(kind="candidate", candidate=text, type="host", address="192.168.1.5")
