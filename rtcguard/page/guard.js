@@ -16,7 +16,6 @@
   const { document, navigator, fetch, origin, Proxy, Blob, URL } = window;
   const { unescape, atob, btoa } = window;
   const Observer = MutationObserver;
-  const Request = XMLHttpRequest;
   const element = document.currentScript;
   if (element) element.remove(); // out of sight before the page looks
   if (element && element.id) return; // a guard that is here asks whether this text may run
@@ -55,12 +54,10 @@
     take("Document");
   const { commonAncestorContainer: rangeNode } = take("Range");
   const { then } = take("Promise");
-  const { createObjectURL: createUrl, revokeObjectURL: revokeUrl } = URL;
-  const { type: blobType, slice: blobSlice } = take("Blob");
+  const { createObjectURL: createUrl } = URL;
+  const { type: blobType, slice: blobSlice, text: readText } = take("Blob");
   const { blob: readBlob } = take("Response");
-  const { open: openRequest, overrideMimeType, send: sendRequest, responseText } =
-    take("XMLHttpRequest");
-  const { candidate: eventCandidate } = take("RTCPeerConnectionIceEvent");
+    const { candidate: eventCandidate } = take("RTCPeerConnectionIceEvent");
   const { candidate: candidateText, type: candidateType, address } = take("RTCIceCandidate");
   const { toString: trustedText } = take("TrustedHTML");
   const setText = uncurry(describe(Node.prototype, "textContent").set);
@@ -337,96 +334,68 @@
   // a Content-Security-Policy, which such documents inherit, lets run.
   const self = element ? element.textContent : "";
   const guard = "<script>" + self + "<" + "/script>";
+  const HTML = "<!doctype html><meta charset=utf-8>" + guard;
   const XHTML = "http://www.w3.org/1999/xhtml";
-  const xmlGuard = `<script xmlns="${XHTML}"><![CDATA[${self}]]` + "><" + "/script>";
   const NOTHING = "data:,"; // an empty text, of no origin
   const known = bare({ [NOTHING]: 1 }); // URLs that are harmless, or of our making
-
-  const SHOWN = /html|xml|xsl|rdf|multipart/i; // what a browser may show as a document with scripts
-  const CHARSET = /^[^;]*;\s*charset="?utf-8"?\s*$/i;
-  const HTML_START = /^([\xef\uf7ef][\xbb\uf7bb][\xbf\uf7bf])?\s*(<!doctype[^>]*>)?/i;
-  const HTML_META = /^[^]{0,1024}?<meta[^>]*charset\s*=\s*["']?\s*([\w-]+)/i;
   const XML_START =
-    /^(?:[\s\xef\xbb\xbf\uf7ef\uf7bb\uf7bf]|<\?[^]*?\?>|<!(?:--)[^]*?-->|<!DOCTYPE(?:[^[<>"']|"[^"]*"|'[^']*')*>)*<([^\s!?/<>="']+)(?:[^<>/"']|\/(?!>)|"[^"]*"|'[^']*')*(\/?>)/;
+    /^(?:[^<]|<\?[^]*?\?>|<!(?:--)[^]*?-->|<!doctype[^[>]*>)*<([^\s!?/<>]+)(?:"[^"]*"|'[^']*'|[^<>"'])*?(\/?>)/i;
+  const makeBlob = (part, blob, type) => new Blob(newList([part, blob]), bare({ type }));
 
-  // A document's bytes, one character each, with the guard in them: what comes before it, and it.
-  // undefined: the place cannot be told. (A sheet of XSLT would make another document of it.)
-  const place = (type, bytes) => {
-    if ((exec(/charset/i, type) && !exec(CHARSET, type)) || exec(/^[^<]*[\xfe\uf7fe\x1b]/, bytes)) {
-      return nothing;
+  // An XML document's text with the guard in its root; throws where that cannot be found, and for
+  // a sheet of XSLT, which would make another document of it.
+  const guardXml = (text) => {
+    const found = exec(XML_START, text);
+    if (exec(/[\0\x1b]|<\?xml-stylesheet[^]*(&|xsl|[/+]xml)/i, found[0])) throw nothing;
+    const end = found[0].length - found[2].length;
+    const empty = found[2] === "/>" ? "<" + "/" + found[1] + ">" : "";
+    const script = `<script xmlns="${XHTML}"><![CDATA[${self}]]` + "><" + "/script>";
+    return slice(text, 0, end) + ">" + script + empty + slice(text, found[0].length);
+  };
+
+  const XML = /xml|xsl|rdf/i;
+  const VAGUE = /^$|multipart|xml|xsl|rdf/i;
+
+  // What URL.createObjectURL gives. HTML gets the guard in front, whatever its encoding: what is not
+  // UTF-8 cannot be read then. Of other documents the URL stays the browser's, for images, say, and
+  // is `adopt`ed where one is to be shown.
+  const guardedUrl = (blob, native = createUrl) => {
+    const type = blobType(blob);
+    const html = exec(/^\s*text\/html/i, type);
+    const url = apply(native, URL, [html ? makeBlob(HTML, blob, "text/html") : blob]);
+    if (html || !exec(VAGUE, type)) known[url] = 1;
+    return url;
+  };
+  const adopt = async (url, use) => {
+    let blob = await readBlob(await apply(fetch, window, [url]));
+    const type = blobType(blob);
+    if (exec(XML, type)) {
+      blob = makeBlob(guardXml(await readText(blob)), "", exec(/^[^;]*/, type)[0]);
+    } else if (exec(VAGUE, type)) {
+      blob = blobSlice(blob, 0, nothing, "text/plain");
     }
-    if (exec(/^\s*(text\/html|$)/i, type)) {
-      const charset = exec(HTML_META, bytes);
-      return [exec(HTML_START, bytes)[0], (charset ? `<meta charset=${charset[1]}>` : "") + guard, 0];
-    }
-    const found = exec(XML_START, bytes);
-    if (!found || exec(/<\?xml-stylesheet[^]*(&|xsl|[/+]xml)/i, found[0])) return nothing;
-    if (found[2] === ">") return [found[0], xmlGuard, 0];
-    return [slice(found[0], 0, -2), ">" + xmlGuard + "<" + "/" + found[1] + ">", 2];
+    const made = guardedUrl(blob);
+    known[made] = 1;
+    use(made);
   };
 
   // A data: URL with the guard in it; undefined where that cannot be, or for a blob not known here.
   const safeUrl = (url) => {
-    const found = exec(/^(?:data:([^,]*),|blob:)([^#]*)/, url);
+    const found = exec(/^(?:data:([^,;]*)[^,]*?(; *base64 *)?,|blob:)([^#]*)/i, url);
     if (!found || found[0] in known) return url;
-    let made;
+    const type = found[1];
+    if (type === nothing) return type;
     try {
-      if (found[1] !== nothing) {
-        if (!exec(SHOWN, found[1])) return url;
-        const kind = exec(/^(.*?)(; *base64 *)?$/i, found[1]);
-        let bytes = unescape(swap(found[2], /%u/i, "%25u"));
-        if (kind[2]) bytes = atob(bytes);
-        const parts = place(kind[1], bytes);
-        bytes = parts[0] + parts[1] + slice(bytes, parts[0].length + parts[2]);
-        made = "data:" + kind[1] + ";base64," + btoa(bytes);
-      }
+      const isXml = exec(XML, type);
+      if (!isXml && !exec(/html/i, type)) return url;
+      let text = unescape(swap(found[3], /%u/i, "%25u"));
+      if (found[2]) text = atob(text);
+      const made = `data:${isXml ? type : "text/html"};base64,` + btoa(isXml ? guardXml(text) : HTML + text);
+      known[made] = 1;
+      return made;
     } catch {
       return nothing;
     }
-    if (made) known[made] = 1;
-    return made;
-  };
-
-  // The first bytes of a blob, at once, one character each.
-  const head = (blob) => {
-    const url = apply(createUrl, URL, [blobSlice(blob, 0, 65536)]);
-    const request = new Request();
-    openRequest(request, "GET", url, false);
-    overrideMimeType(request, "text/plain;charset=x-user-defined");
-    sendRequest(request);
-    apply(revokeUrl, URL, [url]);
-    return responseText(request);
-  };
-
-  // What URL.createObjectURL is given in a blob's stead: a document gets the guard. One whose
-  // place cannot be told becomes text.
-  const guardBlob = (blob) => {
-    const type = blobType(blob);
-    if (type && !exec(SHOWN, type)) return blob;
-    let parts;
-    try {
-      const bytes = head(blob);
-      if (!type && !exec(/^\s*<(!|html|head|script|iframe|h1|div|font|table|a|style|title|b|p)/i, bytes)) {
-        return blob;
-      }
-      parts = place(type, bytes);
-    } catch {
-      // The page's Content-Security-Policy may forbid to read it.
-      if (exec(/^text\/html/i, type)) parts = ["", "<!doctype html>" + guard, 0];
-    }
-    if (!parts) return blobSlice(blob, 0, nothing, "text/plain");
-    const end = parts[0].length;
-    const list = [blobSlice(blob, 0, end), parts[1], blobSlice(blob, end + parts[2])];
-    return new Blob(newList(list), bare({ type }));
-  };
-  const guardedUrl = (blob, native = createUrl) => {
-    const url = apply(native, URL, [guardBlob(blob)]);
-    known[url] = 1;
-    return url;
-  };
-  // A blob's URL that this guard did not make, as by a worker or in another window.
-  const adopt = async (url, use) => {
-    use(guardedUrl(await readBlob(await apply(fetch, window, [url]))));
   };
 
   // Whether the policy of a document lets the guard's text run in what inherits it.
@@ -475,7 +444,6 @@
     return false;
   };
 
-  const blank = new Blob(newList(), bare({ type: "text/html" }));
 
   // Every navigation of a window that has shown a document passes here first. A window's first
   // about:blank tells of none; there the sources are all that is guarded.
@@ -487,7 +455,7 @@
     }
     const go = (made) => realm.location.replace(made);
     // A new about:blank is reached before its load event: a document of ours in its stead.
-    const to = url === "about:blank" ? guardedUrl(blank) : safeUrl(url);
+    const to = url === "about:blank" ? guardedUrl(makeBlob("", "", "text/html")) : safeUrl(url);
     if (to === url) return;
     prevent(event);
     if (to) go(to);

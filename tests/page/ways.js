@@ -804,7 +804,7 @@
       const popup = opened(PLAIN);
       await new Promise((resolve) => popup.addEventListener("load", resolve));
       popup.location = "about:blank";
-      while (popup.location.href !== "about:blank") await new Promise((resolve) => setTimeout(resolve, 10));
+      while (popup.location.href === PLAIN) await new Promise((resolve) => setTimeout(resolve, 10));
       return make(popup, ice);
     },
     "opener of a popup": (ice) =>
