@@ -37,9 +37,8 @@
   const { exec } = take("RegExp");
   const { toLowerCase: lower, slice, split } = take("String");
   const { has, add, delete: forget } = take("WeakSet");
-  const { set: setListener, get: listenerOf } = take("WeakMap");
   const { addEventListener: listenTo } = take("EventTarget");
-  const { target, stopImmediatePropagation: stop, preventDefault: prevent } = take("Event");
+  const { target, currentTarget, stopImmediatePropagation: stop, preventDefault: prevent } = take("Event");
   const { destination } = take("NavigateEvent");
   const { url: destinationUrl } = take("NavigationDestination");
   const { observe: observeTree } = take("MutationObserver");
@@ -103,21 +102,12 @@
   // Absolute, for a <base> would move a relative path. data: documents have no server.
   const server = exec(/^http/, origin) && origin + settings.report_path;
 
-  const send = async (report) => {
-    if (!server) return;
+  const send = (report) => {
     report.token = token;
-    const body = stringify(bare(report));
     try {
-      const request = { method: "POST", mode: "same-origin", credentials: "omit", body };
-      request.redirect = "error";
-      request.keepalive = true;
-      await apply(fetch, window, [server, bare(request)]);
+      if (server) apply(beacon, navigator, [server, stringify(bare(report))]);
     } catch {
-      try {
-        apply(beacon, navigator, [server, body]);
-      } catch {
-        // The page's Content-Security-Policy may forbid both; the guard holds all the same.
-      }
+      // The page's Content-Security-Policy may forbid it; the guard holds all the same.
     }
   };
 
@@ -140,17 +130,16 @@
 
   // Scheme, host, port, transport. Spaces around are allowed because browsers strip them.
   const ICE =
-    /^[\0- ]*(stun|turn)(s?):(\[[^\]]*\]|[^\0- :/?#@[\]\\]+)(?::(\d+))?(?:\?transport=(\w+))?[\0- ]*$/i;
+    /^[\0- ]*(stun|turn)(s?):(\[[^\]]*\]|[^\0- :/?#@[\]\\]+)(?::(\d+))?(?:\?transport=(udp|tcp))?[\0- ]*$/;
 
   // A TURN server as text, with the defaults of RFC 7065; "" for a STUN server; undefined: neither.
   const serverKey = (url) => {
-    const parts = exec(ICE, url);
-    if (!parts || (parts[4] !== nothing && !(+parts[4] > 0 && +parts[4] < 65536))) return nothing;
-    if (lower(parts[1]) === "stun") return parts[5] === nothing ? "" : nothing;
-    const port = parts[4] === nothing ? (parts[2] ? 5349 : 3478) : +parts[4];
-    const transport = lower(parts[5] || (parts[2] ? "tcp" : "udp"));
-    if (transport !== "udp" && transport !== "tcp") return nothing;
-    return lower(parts[3]) + " " + port + " " + transport;
+    const parts = exec(ICE, lower(url));
+    if (!parts) return nothing;
+    const port = +(parts[4] || (parts[2] ? 5349 : 3478));
+    if (port < 1 || port > 65535) return nothing;
+    if (parts[1] === "stun") return parts[5] ? nothing : "";
+    return parts[3] + " " + port + " " + (parts[5] || (parts[2] ? "tcp" : "udp"));
   };
 
   const approved = newList();
@@ -166,12 +155,9 @@
   // What becomes of one URL: undefined leaves it out.
   const judgeUrl = (url, complete) => {
     const key = serverKey(url);
-    if (key === nothing) {
-      // Must not reach the browser, which may read it more leniently; the page gets the SyntaxError
-      // that such a URL deserves.
-      const scheme = exec(/^([a-z][a-z0-9+.-]*):/i, url);
-      return scheme ? (exec(/^(?:stun|turn)s?:/i, url) ? scheme[0] : url) : ":";
-    }
+    // Must not reach the browser, which may read it more leniently; the page gets the SyntaxError
+    // that such a URL deserves.
+    if (key === nothing) return ":";
     // Chromium sends a Binding request to every STUN server, even when it is relay-only. Approved
     // servers are put in anyhow.
     if (!key || approvedKeys[key]) return nothing;
@@ -186,7 +172,7 @@
     const next = iterator.next;
     for (;;) {
       const step = apply(next, iterator, []);
-      if (!isObject(step)) throw new TypeError("Iterator result is not an object");
+      if (!isObject(step)) throw new TypeError();
       if (step.done) return;
       take(step.value);
     }
@@ -195,7 +181,7 @@
   // One RTCIceServer; undefined leaves it out. What the browser would refuse comes back as what it
   // refuses in the same way.
   const copyServer = (server, asked) => {
-    if (server === nothing || server === null) return bare();
+    if (server == null) return bare();
     if (!isObject(server)) return server;
     const copy = bare();
     const text = (name) => {
@@ -203,9 +189,9 @@
       if (value !== nothing) copy[name] = `${value}`;
     };
     text("credential");
-    text("credentialType");
-    const { url, urls } = server; // an old spelling, one string, that Chromium still reads
     text("username");
+    const { url } = server; // an old spelling, that Chromium still reads
+    const { urls = url } = server;
     let left = 0;
     let dropped = 0;
     const judge = (value, keep) => {
@@ -219,10 +205,9 @@
         keep(value);
       }
     };
-    if (url !== nothing) judge(url, (value) => (copy.url = value));
     if (urls !== nothing) {
       const iterate = isObject(urls) ? urls[iteratorKey] : nothing;
-      if (iterate === nothing || iterate === null) {
+      if (iterate == null) {
         judge(urls, (value) => (copy.urls = value));
       } else {
         const list = newList();
@@ -237,7 +222,7 @@
     if (servers === nothing) return enforces ? approved : nothing;
     if (!isObject(servers)) return servers;
     const iterate = servers[iteratorKey];
-    if (iterate === nothing || iterate === null) return bare();
+    if (iterate == null) return bare();
     const list = newList();
     for (let i = 0; enforces && i < approved.length; i++) push(list, approved[i]);
     collect(servers, iterate, (item) => {
@@ -250,7 +235,7 @@
   // What the page asked for, and what the browser is given in its stead. Every member that is not
   // judged here is fetched from the page's object by the browser itself, once, whatever its name.
   const copyConfiguration = (config, asked) => {
-    if (config === nothing || config === null) config = bare();
+    if (config == null) config = bare();
     if (!isObject(config)) return config;
     const iceServers = copyServers(config.iceServers, asked);
     let iceTransportPolicy = config.iceTransportPolicy;
@@ -274,9 +259,7 @@
     const urls = newList();
     for (let i = 0; i < asked.urls.length && i < 64; i++) push(urls, slice(asked.urls[i], 0, 512));
     send({ kind: "connection", policy: slice(asked.policy, 0, 64), urls, via });
-    if (!args.length) return [config];
-    args[0] = config;
-    return args;
+    defineProperty(args, 0, bare({ value: config })); // no setter of Array.prototype sees it
   };
 
   // getConfiguration stays the browser's own: it shows the policy and the servers in force. Hiding
@@ -285,18 +268,34 @@
 
   // ---- The constructor -----------------------------------------------------------------------
 
-  const replace = (holder, name, make, field = "value") => {
+  const replace = (holder, name, make, field) => {
     const found = holder && describe(holder, name);
-    if (!found || typeof bare(found)[field] !== "function") return;
+    if (!found) return;
+    field = field || (bare(found).value ? "value" : "set");
     found[field] = make(found[field]);
     if (!defineProperty(holder, name, found)) throw new TypeError(name);
   };
-  // Puts `around` between the page and a method or accessor.
-  const hook = (holder, name, around, field) =>
+  // Puts `around` in the place of a method or accessor, and has `see` look at what came of it.
+  const hook = (holder, name, around, see, field) =>
     replace(
       holder,
       name,
-      (native) => new Proxy(native, bare({ apply: (_, self, args) => around(native, self, args) })),
+      (native) =>
+        new Proxy(native, bare({
+          apply: (_, self, args) => {
+            const act = () => apply(native, self, args);
+            let result;
+            try {
+              return (result = around ? around(act, self, args) : act());
+            } finally {
+              try {
+                if (see) see(result, self);
+              } catch {
+                // What came of the call is the page's; what follows it is ours.
+              }
+            }
+          },
+        })),
       field,
     );
 
@@ -312,9 +311,9 @@
     const made = bare({
       get: (constructor, name) => name === mark || get(constructor, name),
       construct: (constructor, args, newTarget) => {
-        const given = guardArguments(args, "constructor");
-        if (blocks) throw new Refusal("WebRTC is blocked here by policy", "NotAllowedError");
-        const connection = construct(constructor, given, newTarget);
+        guardArguments(args, "constructor");
+        if (blocks) throw new Refusal("WebRTC is blocked by policy", "NotAllowedError");
+        const connection = construct(constructor, args, newTarget);
         listenTo(connection, "icecandidate", onCandidate);
         return connection;
       },
@@ -322,9 +321,10 @@
     const guarded = new Proxy(native, made);
     const make = (found) => (found === native ? guarded : new Proxy(found, made));
     replace(native.prototype, "constructor", make);
-    hook(native.prototype, "setConfiguration", (setter, self, args) =>
-      apply(setter, self, guardArguments(args, "setConfiguration")),
-    );
+    hook(native.prototype, "setConfiguration", (act, _, args) => {
+      guardArguments(args, "setConfiguration");
+      return act();
+    });
     each(NAMES, (name) => replace(realm, name, make));
   };
 
@@ -359,10 +359,10 @@
   // What URL.createObjectURL gives. HTML gets the guard in front, whatever its encoding: what is not
   // UTF-8 cannot be read then. Of other documents the URL stays the browser's, for images, say, and
   // is `adopt`ed where one is to be shown.
-  const guardedUrl = (blob, native = createUrl) => {
+  const guardedUrl = (blob) => {
     const type = blobType(blob);
     const html = exec(/^\s*text\/html/i, type);
-    const url = apply(native, URL, [html ? makeBlob(HTML, blob, "text/html") : blob]);
+    const url = apply(createUrl, URL, [html ? makeBlob(HTML, blob, "text/html") : blob]);
     if (html || !exec(VAGUE, type)) known[url] = 1;
     return url;
   };
@@ -469,8 +469,7 @@
   // a method that may have inserted it returns, when it has loaded, when the parser (which runs
   // the observer before the next script) put it in. Chromium and Firefox keep this first window for
   // the document that the frame then loads, if that is of the same origin: srcdoc, blob, network.
-  const entered = new WeakSet(); // documents
-  const roots = new WeakSet(); // documents and shadow roots that are observed
+  const entered = new WeakSet(); // documents and shadow roots
   const met = new WeakSet(); // windows of frames, of any origin
   const hidden = new WeakSet(); // frames whose load event is ours alone
   let defined = false; // custom elements, whose reactions run inside of what inserts them
@@ -488,7 +487,7 @@
           guardDoors(realm);
         }
       }
-      watch(realm, page);
+      watch(page);
     } catch (error) {
       each(NAMES, (name) => deleteProperty(realm, name)); // better none than one unguarded
       throw error;
@@ -506,6 +505,8 @@
     if (page) enter(defaultView(page));
   };
 
+  const enterFrame = (frame) => enterDocument(KINDS[localName(frame)][2](frame));
+
   const sweep = (realm) => {
     const count = frameCount(realm);
     for (let i = 0; i < count; i++) {
@@ -516,40 +517,32 @@
     }
   };
 
-  const listeners = new WeakMap(); // of documents, for what is loaded in them
-  const listen = (page) => {
-    const listener = listenerOf(listeners, page);
-    if (listener) listenTo(page, "load", listener, true);
+  const watch = (page) => {
+    listenTo(page, "load", look, true);
+    observe(page);
+    sweep(defaultView(page));
   };
-
-  const watch = (realm, page) => {
-    const look = (event) => {
-      try {
-        sweep(realm);
-        const element = target(event);
-        if (has(hidden, element)) stop(event);
-        enterDocument(KINDS[localName(element)][2](element));
-      } catch {
-        // Not an event, not a frame, or a window that is gone.
-      }
-    };
-    setListener(listeners, page, look);
-    listen(page);
-    observe(realm, page);
-    look();
+  const look = (event) => {
+    try {
+      sweep(defaultView(currentTarget(event)));
+      const element = target(event);
+      if (has(hidden, element)) stop(event);
+      enterFrame(element);
+    } catch {
+      // Not a frame, or a window that is gone.
+    }
   };
 
   // Sees to every frame in a tree, as it comes in and as its attributes change.
-  const observe = (realm, root) => {
-    if (has(roots, root)) return;
-    add(roots, root);
+  const observe = (root) => {
+    add(entered, root);
     const observer = new Observer((records) => {
-      sweep(realm);
+      sweep(defaultView(ownerDocument(root) || root));
       for (let i = 0; i < records.length; i++) {
         const element = changed(records[i]);
         if (nodeType(element) === 1) secure(element);
         const nodes = addedNodes(records[i]);
-        for (let j = count(nodes) - 1; j >= 0; j--) scan(realm, nodes[j]);
+        for (let j = count(nodes) - 1; j >= 0; j--) scan(nodes[j]);
       }
     });
     observeTree(
@@ -561,14 +554,14 @@
         attributeFilter: newList(["src", "srcdoc", "data", "sandbox"]),
       }),
     );
-    scan(realm, root);
+    scan(root);
   };
 
-  const scan = (realm, node) => {
+  const scan = (node) => {
     const one = (element) => {
       secure(element);
       const root = shadowRoot(element);
-      if (root) observe(realm, root);
+      if (root && !has(entered, root)) observe(root);
     };
     const type = nodeType(node);
     if (type === 1) one(node);
@@ -644,9 +637,10 @@
 
   // Markup with frames in it becomes nodes where nothing runs. They are put in with their sources
   // held, in place of a template that marks where the browser would have put them.
-  const insertMarkup = (member, native, self, args) => {
-    const at = member === "insertAdjacentHTML" ? 1 : member === "execCommand" ? 2 : 0;
-    const act = () => apply(native, self, args);
+  const MARKUP = bare({ innerHTML: 0, outerHTML: 0, setHTMLUnsafe: 0 });
+  MARKUP.insertAdjacentHTML = 1;
+  MARKUP.execCommand = 2;
+  const insertMarkup = (at, act, self, args) => {
     if (args.length <= at || args[at] === null) return act();
     let html;
     try {
@@ -669,128 +663,83 @@
     return result;
   };
 
-  const TREE = "append prepend before after replaceWith replaceChildren moveBefore";
-  const INSERTERS = [
-    ["Node", "appendChild insertBefore replaceChild"],
-    ["Element", TREE + " insertAdjacentElement setHTML"],
-    ["CharacterData", TREE],
-    ["DocumentType", TREE],
-    ["Document", TREE],
-    ["DocumentFragment", TREE],
-    ["HTMLSelectElement", "add"],
-    ["HTMLOptionsCollection", "add"],
-    ["Range", "insertNode surroundContents"],
-    ["Document", "body", "set"],
-    ["HTMLTableElement", "caption tHead tFoot", "set"],
-  ];
-  const MARKUP = [
-    ["Element", "setHTMLUnsafe insertAdjacentHTML"],
-    ["ShadowRoot", "setHTMLUnsafe"],
-    ["Document", "execCommand"],
-    ["Element", "innerHTML outerHTML", "set"],
-    ["ShadowRoot", "innerHTML", "set"],
-  ];
+  const TREE = " append prepend before after replaceWith replaceChildren moveBefore";
+  const INSERTERS =
+    `Node appendChild insertBefore replaceChild|CharacterData${TREE}|DocumentType${TREE}` +
+    `|Element${TREE} insertAdjacentElement insertAdjacentHTML innerHTML outerHTML setHTML setHTMLUnsafe` +
+    `|Document${TREE} body execCommand|DocumentFragment${TREE}|ShadowRoot innerHTML setHTMLUnsafe` +
+    "|HTMLSelectElement add|HTMLOptionsCollection add|Range insertNode surroundContents" +
+    "|HTMLTableElement caption tHead tFoot";
 
   // All that puts a node into a document, or gives out the window of another one.
   const guardDoors = (realm) => {
-    const on = (name, member, around, field) =>
-      hook(realm[name] && realm[name].prototype, member, around, field);
-    const onAll = (rows, around) =>
-      each(rows, (row) => each(split(row[1], " "), (member) => on(row[0], member, around(row[0], member), row[2])));
-    const settle = (self) => {
+    const on = (name, member, around, see, field) =>
+      hook(realm[name] && realm[name].prototype, member, around, see, field);
+    const settle = (_, self) => {
       const page = ownerDocument(self) || self;
-      if (page === self) listen(page); // document.open() takes every listener off
+      if (page === self) listenTo(page, "load", look, true); // document.open() takes it off
       sweep(defaultView(page));
     };
-    // Calls, and sees to what came of it, whatever that was.
-    const finish = (act, see) => {
-      let result;
-      try {
-        return (result = act());
-      } finally {
-        try {
-          see(result);
-        } catch {
-          // What came of the call is the page's; what follows it is ours.
-        }
-      }
-    };
-    const gives = (see) => (native, self, args) =>
-      finish(
-        () => apply(native, self, args),
-        (result) => see(result, self),
-      );
-    onAll(INSERTERS, (name) => (native, self, args) => {
-      const act = () => apply(native, self, args);
-      const node = name === "Range" ? rangeNode(self) : self;
-      return finish(
-        () => (isNode(node) && !isConnected(node) ? act() : hold(args, act)),
-        () => settle(node),
-      );
+    const enterOpened = (opened) => enter(opened) || opened;
+
+    each(split(INSERTERS, "|"), (row) => {
+      const names = split(row, " ");
+      const isRange = names[0] === "Range";
+      each(names, (member, index) => {
+        if (!index) return;
+        const around = (act, self, args) => {
+          if (member in MARKUP) return insertMarkup(MARKUP[member], act, self, args);
+          return isNode(self) && !isConnected(self) ? act() : hold(args, act);
+        };
+        const see = (_, self) => settle(_, isRange ? rangeNode(self) : self);
+        on(names[0], member, around, see);
+      });
     });
-    onAll(MARKUP, (_, member) => (native, self, args) =>
-      finish(
-        () => insertMarkup(member, native, self, args),
-        () => settle(self),
-      ),
-    );
-    hook(realm.Document, "parseHTMLUnsafe", (native, self, args) => {
+    hook(realm.Document, "parseHTMLUnsafe", (act, _, args) => {
       if (args.length) args[0] = openRoots(`${args[0]}`);
-      return apply(native, self, args);
+      return act();
     });
     // Piece by piece, so that a frame is seen to before what stands behind it runs.
     const { write } = realm.document;
     each(["write", "writeln"], (name) =>
       on("Document", name, (_, self, args) => {
         let text = "";
-        for (let i = 0; i < args.length; i++) text += args[i];
+        for (let i = 0; i < args.length; i++) text += `${args[i]}`;
         text = openRoots(text) + (name === "write" ? "" : "\n");
         do {
           const piece = exec(/^[^>]*>?/, text)[0];
           room(1500);
-          finish(
-            () => apply(write, self, [piece]),
-            () => settle(self),
-          );
+          apply(write, self, [piece]);
+          settle(_, self);
           text = slice(text, piece.length);
         } while (text);
       }),
     );
-    on("Document", "open", gives((opened, self) => (opened === self ? settle(self) : enter(opened))));
-    hook(realm, "open", gives((opened) => opened && enter(opened)));
-    each(["HTMLIFrameElement", "HTMLFrameElement", "HTMLObjectElement"], (name) => {
-      // null where the frame is of another origin, which spares an exception for each look.
-      const find = uncurry(describe(realm[name].prototype, "contentDocument").get);
-      const see = gives((_, self) => enterDocument(find(self)));
-      on(name, "contentWindow", see, "get");
-      on(name, "contentDocument", see, "get");
-      on(name, "getSVGDocument", see);
+    on("Document", "open", null, (opened, self) =>
+      opened === self ? settle(0, self) : enter(opened),
+    );
+    hook(realm, "open", null, enter);
+    each(["IFrame", "Frame", "Object"], (name) => {
+      const see = (_, self) => enterFrame(self);
+      on(`HTML${name}Element`, "contentWindow", null, see, "get");
+      on(`HTML${name}Element`, "contentDocument", null, see, "get");
+      on(`HTML${name}Element`, "getSVGDocument", null, see);
     });
-    on("HTMLEmbedElement", "getSVGDocument", gives(enterDocument));
-    on("Element", "attachShadow", (native, self, args) => {
-      room(1500);
-      const root = apply(native, self, args);
-      observe(realm, root);
-      return root;
-    });
-    on("CustomElementRegistry", "define", (native, self, args) => {
+    on("HTMLEmbedElement", "getSVGDocument", null, enterDocument);
+    on("Element", "attachShadow", (act) => room(1500) && act(), observe);
+    on("CustomElementRegistry", "define", (act) => {
       defined = true;
-      return apply(native, self, args);
+      return act();
     });
-    hook(realm.URL, "createObjectURL", (native, self, args) => {
+    hook(realm.URL, "createObjectURL", (act, _, args) => {
       try {
         blobType(args[0]);
       } catch {
-        return apply(native, self, args); // no blob: no document either
+        return act(); // no blob: no document either
       }
-      return guardedUrl(args[0], native);
+      return guardedUrl(args[0]);
     });
-    on("DocumentPictureInPicture", "requestWindow", (native, self, args) => {
-      return then(apply(native, self, args), (opened) => {
-        enter(opened);
-        return opened;
-      });
-    });
+    on("DocumentPictureInPicture", "requestWindow", (act) => then(act(), enterOpened));
     if (realm.navigation) {
       listenTo(realm.navigation, "navigate", (event) => {
         try {

@@ -1049,6 +1049,26 @@
     await done;
     then(node);
   };
+  // Looks at a frame's window, without a getter that could be guarded, until it is another one.
+  const lookedFor = (then) => async (ice) => {
+    let old;
+    await afterwards((f) => {
+      old = last().RTCPeerConnection;
+      then(f);
+    });
+    const { port1, port2 } = new MessageChannel();
+    return new Promise((resolve, reject) => {
+      port1.onmessage = () => {
+        try {
+          if (last().RTCPeerConnection !== old) return resolve(make(last(), ice));
+          port2.postMessage(0);
+        } catch (error) {
+          reject(error);
+        }
+      };
+      port2.postMessage(0);
+    });
+  };
   const hands = (start) => (ice) => handed(ice, start);
   const HTML = `<!doctype html><body>${script(HAND)}`;
   const XML = xhtml(script(HAND));
@@ -1331,26 +1351,15 @@
       worker.onmessage = ({ data }) => f.contentWindow.location.replace(data);
       worker.postMessage(new Blob([HTML], { type: "text/html" }));
     }),
-    "about:blank in place of a page, looked for all the time": async (ice) => {
-      const f = frame({ src: PLAIN });
-      const done = loaded(f);
-      put(f);
-      await done;
-      const old = f.contentWindow.RTCPeerConnection;
+    "about:blank in place of a page, looked for all the time": lookedFor((f) => {
       f.src = "about:blank";
-      const { port1, port2 } = new MessageChannel();
-      return new Promise((resolve, reject) => {
-        port1.onmessage = () => {
-          try {
-            if (last().RTCPeerConnection !== old) return resolve(make(last(), ice));
-            port2.postMessage(0);
-          } catch (error) {
-            reject(error);
-          }
-        };
-        port2.postMessage(0);
-      });
-    },
+    }),
+    "a page in place of a page, looked for all the time": lookedFor((f) => {
+      f.src = `${PLAIN}?again`;
+    }),
+    "srcdoc in place of a page, looked for all the time": lookedFor((f) => {
+      f.srcdoc = "<p>";
+    }),
     "window whose document a javascript: URL returned": async (ice) => {
       const f = frame({ src: "javascript:'<p>'" });
       put(f);
