@@ -26,39 +26,39 @@
   const uncurry = Function.prototype.bind.bind(Function.prototype.call);
   const bare = (object = {}) => setPrototypeOf(object, null);
   // Methods and attributes' getters of an interface by name; nothing for what is missing here.
-  const take = (name) =>
+  const from = (name) =>
     new Proxy(bare(), {
       get: (_, member) => {
         const found = window[name] && describe(window[name].prototype, member);
         return found ? uncurry(found.value || found.get) : () => nothing;
       },
     });
-  const { forEach: each } = take("Array");
-  const { exec } = take("RegExp");
-  const { toLowerCase: lower, slice, split } = take("String");
-  const { has, add, delete: forget } = take("WeakSet");
-  const { addEventListener: listenTo } = take("EventTarget");
-  const { target, currentTarget, stopImmediatePropagation: stop, preventDefault: prevent } = take("Event");
-  const { destination } = take("NavigateEvent");
-  const { url: destinationUrl } = take("NavigationDestination");
-  const { observe: observeTree } = take("MutationObserver");
-  const { target: changed, addedNodes } = take("MutationRecord");
-  const { length: count } = take("NodeList");
-  const { nodeType, ownerDocument, isConnected, parentNode, appendChild } = take("Node");
-  const methods = take("Element");
+  const { forEach: each } = from("Array");
+  const { exec } = from("RegExp");
+  const { toLowerCase: lower, slice, split } = from("String");
+  const { has, add, delete: forget } = from("WeakSet");
+  const { addEventListener: listenTo } = from("EventTarget");
+  const { target, currentTarget, stopImmediatePropagation: stop, preventDefault: prevent } = from("Event");
+  const { destination } = from("NavigateEvent");
+  const { url: destinationUrl } = from("NavigationDestination");
+  const { observe: observeTree } = from("MutationObserver");
+  const { target: changed, addedNodes } = from("MutationRecord");
+  const { length: count } = from("NodeList");
+  const { nodeType, ownerDocument, isConnected, parentNode, appendChild } = from("Node");
+  const methods = from("Element");
   const { localName, shadowRoot, getAttribute, setAttribute, removeAttribute } = methods;
   const { remove, replaceWith } = methods;
-  const { content } = take("HTMLTemplateElement");
+  const { content } = from("HTMLTemplateElement");
   const { defaultView, documentElement, createElementNS: create, querySelectorAll: search } =
-    take("Document");
-  const { commonAncestorContainer: rangeNode } = take("Range");
-  const { then } = take("Promise");
+    from("Document");
+  const { commonAncestorContainer: rangeNode } = from("Range");
+  const { then } = from("Promise");
   const { createObjectURL: createUrl } = URL;
-  const { type: blobType, slice: blobSlice, text: readText } = take("Blob");
-  const { blob: readBlob } = take("Response");
-    const { candidate: eventCandidate } = take("RTCPeerConnectionIceEvent");
-  const { candidate: candidateText, type: candidateType, address } = take("RTCIceCandidate");
-  const { toString: trustedText } = take("TrustedHTML");
+  const { type: blobType, slice: blobSlice, text: readText } = from("Blob");
+  const { blob: readBlob } = from("Response");
+    const { candidate: eventCandidate } = from("RTCPeerConnectionIceEvent");
+  const { candidate: candidateText, type: candidateType, address } = from("RTCIceCandidate");
+  const { toString: trustedText } = from("TrustedHTML");
   const setText = uncurry(describe(Node.prototype, "textContent").set);
   const setHtml = uncurry(describe(Element.prototype, "innerHTML").set);
   const frameElement = uncurry(describe(window, "frameElement").get);
@@ -86,16 +86,6 @@
   const push = (list, value) => {
     list[list.length] = value;
   };
-  // The text with another in place of each match.
-  const swap = (text, pattern, into) => {
-    let done = "";
-    for (let found; (found = exec(pattern, text)); ) {
-      done += slice(text, 0, found.index) + into;
-      text = slice(text, found.index + found[0].length);
-    }
-    return done + text;
-  };
-
   // ---- Reports -------------------------------------------------------------------------------
 
   const beacon = navigator.sendBeacon;
@@ -166,14 +156,16 @@
     return complete ? nothing : "turn:rtcguard.invalid";
   };
 
-  // Reads an iterable as WebIDL's sequence<T> does, asking for nothing twice.
-  const collect = (iterable, iterate, take) => {
+  // Reads an iterable as WebIDL's sequence<T> does, asking for nothing twice; tells if it is none.
+  const collect = (iterable, take) => {
+    const iterate = isObject(iterable) ? iterable[iteratorKey] : nothing;
+    if (iterate == null) return true;
     const iterator = apply(iterate, iterable, []);
-    const next = iterator.next;
+    const { next } = iterator;
     for (;;) {
       const step = apply(next, iterator, []);
       if (!isObject(step)) throw new TypeError();
-      if (step.done) return;
+      if (step.done) return false;
       take(step.value);
     }
   };
@@ -192,44 +184,30 @@
     text("username");
     const { url } = server; // an old spelling, that Chromium still reads
     const { urls = url } = server;
-    let left = 0;
-    let dropped = 0;
-    const judge = (value, keep) => {
+    if (urls === nothing) return copy;
+    copy.urls = newList();
+    let dropped = false;
+    const take = (value) => {
       value = `${value}`;
-      push(asked.urls, value);
+      if (asked.urls.length < 64) push(asked.urls, slice(value, 0, 512));
       if (enforces) value = judgeUrl(value, copy.username && copy.credential);
-      if (value === nothing) {
-        dropped++;
-      } else {
-        left++;
-        keep(value);
-      }
+      if (value === nothing) dropped = true;
+      else push(copy.urls, value);
     };
-    if (urls !== nothing) {
-      const iterate = isObject(urls) ? urls[iteratorKey] : nothing;
-      if (iterate == null) {
-        judge(urls, (value) => (copy.urls = value));
-      } else {
-        const list = newList();
-        collect(urls, iterate, (item) => judge(item, (value) => push(list, value)));
-        if (list.length || !dropped) copy.urls = list;
-      }
-    }
-    return dropped && !left ? nothing : copy;
+    if (collect(urls, take)) take(urls);
+    return dropped && !copy.urls.length ? nothing : copy;
   };
 
   const copyServers = (servers, asked) => {
     if (servers === nothing) return enforces ? approved : nothing;
     if (!isObject(servers)) return servers;
-    const iterate = servers[iteratorKey];
-    if (iterate == null) return bare();
     const list = newList();
     for (let i = 0; enforces && i < approved.length; i++) push(list, approved[i]);
-    collect(servers, iterate, (item) => {
+    const none = collect(servers, (item) => {
       const copy = copyServer(item, asked);
       if (copy !== nothing) push(list, copy);
     });
-    return list;
+    return none ? bare() : list;
   };
 
   // What the page asked for, and what the browser is given in its stead. Every member that is not
@@ -254,11 +232,10 @@
 
   // The arguments of the constructor or of setConfiguration with the first one replaced.
   const guardArguments = (args, via) => {
-    const asked = { policy: "all", urls: newList() };
+    const asked = { kind: "connection", policy: "all", urls: newList(), via };
     const config = copyConfiguration(args.length > 0 ? args[0] : nothing, asked);
-    const urls = newList();
-    for (let i = 0; i < asked.urls.length && i < 64; i++) push(urls, slice(asked.urls[i], 0, 512));
-    send({ kind: "connection", policy: slice(asked.policy, 0, 64), urls, via });
+    asked.policy = slice(asked.policy, 0, 64);
+    send(asked);
     defineProperty(args, 0, bare({ value: config })); // no setter of Array.prototype sees it
   };
 
@@ -299,7 +276,7 @@
       field,
     );
 
-  const NAMES = ["RTCPeerConnection", "webkitRTCPeerConnection", "mozRTCPeerConnection"];
+  const PREFIXES = ["", "webkit", "moz"];
   // What a guarded constructor answers to, whichever guard it is from: a window may have a guard of
   // its own and one of its parent. A page that imitates this only keeps itself from what it lacks.
   const mark = "rtcguard:" + token;
@@ -325,7 +302,7 @@
       guardArguments(args, "setConfiguration");
       return act();
     });
-    each(NAMES, (name) => replace(realm, name, make));
+    each(PREFIXES, (prefix) => replace(realm, prefix + "RTCPeerConnection", make));
   };
 
   // ---- Documents without a server: srcdoc, data:, blob: ---------------------------
@@ -338,19 +315,17 @@
   const XHTML = "http://www.w3.org/1999/xhtml";
   const NOTHING = "data:,"; // an empty text, of no origin
   const known = bare({ [NOTHING]: 1 }); // URLs that are harmless, or of our making
-  const XML_START =
-    /^(?:[^<]|<\?[^]*?\?>|<!(?:--)[^]*?-->|<!doctype[^[>]*>)*<([^\s!?/<>]+)(?:"[^"]*"|'[^']*'|[^<>"'])*?(\/?>)/i;
+  const XML_START = /^\s*(?:<\?xml [^<>\x1b]*>\s*)?<([\w:.-]+)[^<>\x1b]*?(\/?)>/;
   const makeBlob = (part, blob, type) => new Blob(newList([part, blob]), bare({ type }));
 
-  // An XML document's text with the guard in its root; throws where that cannot be found, and for
-  // a sheet of XSLT, which would make another document of it.
+  // An XML document's text with the guard in its root; throws where the root is not the first that
+  // stands there. A tag that ends elsewhere, in a quoted `>`, makes the text ill-formed.
   const guardXml = (text) => {
     const found = exec(XML_START, text);
-    if (exec(/[\0\x1b]|<\?xml-stylesheet[^]*(&|xsl|[/+]xml)/i, found[0])) throw nothing;
-    const end = found[0].length - found[2].length;
-    const empty = found[2] === "/>" ? "<" + "/" + found[1] + ">" : "";
-    const script = `<script xmlns="${XHTML}"><![CDATA[${self}]]` + "><" + "/script>";
-    return slice(text, 0, end) + ">" + script + empty + slice(text, found[0].length);
+    const end = found[0].length;
+    const script = `><script xmlns="${XHTML}"><![CDATA[${self}]]` + "><" + "/script>";
+    const empty = found[2] && "<" + found[2] + found[1] + ">";
+    return slice(text, 0, end - found[2].length - 1) + script + empty + slice(text, end);
   };
 
   const XML = /xml|xsl|rdf/i;
@@ -388,7 +363,7 @@
     try {
       const isXml = exec(XML, type);
       if (!isXml && !exec(/html/i, type)) return url;
-      let text = unescape(swap(found[3], /%u/i, "%25u"));
+      let text = unescape(found[3]);
       if (found[2]) text = atob(text);
       const made = `data:${isXml ? type : "text/html"};base64,` + btoa(isXml ? guardXml(text) : HTML + text);
       known[made] = 1;
@@ -404,14 +379,14 @@
     setAttribute(probe, "id", mark);
     setText(probe, self);
     appendChild(documentElement(page), probe);
-    if (!isConnected(probe)) return true;
+    const ran = !isConnected(probe);
     remove(probe);
-    return false;
+    return ran;
   };
 
   // By the elements' names: the attribute with the source, its URL, the document that is shown.
   const kind = (name, source = "src") => {
-    const of = take(`HTML${name}Element`);
+    const of = from(`HTML${name}Element`);
     return [source, of[source], of.contentDocument];
   };
   const KINDS = bare({
@@ -454,8 +429,7 @@
       return;
     }
     const go = (made) => realm.location.replace(made);
-    // A new about:blank is reached before its load event: a document of ours in its stead.
-    const to = url === "about:blank" ? guardedUrl(makeBlob("", "", "text/html")) : safeUrl(url);
+    const to = safeUrl(url);
     if (to === url) return;
     prevent(event);
     if (to) go(to);
@@ -476,20 +450,18 @@
 
   const guardRealm = (realm) => {
     const page = realm.document; // throws if it is of another origin
-    if (!isObject(page) || has(entered, page)) return;
+    if (has(entered, page)) return;
     add(entered, page);
     try {
       const native = realm.RTCPeerConnection;
-      if (typeof native === "function") {
-        const { constructor } = native.prototype || native;
-        if (native[mark] !== true && (!constructor || constructor[mark] !== true)) {
-          guardConnections(realm, native);
-          guardDoors(realm);
-        }
+      if (native && !native[mark] && !native.prototype?.constructor?.[mark]) {
+        guardConnections(realm, native);
+        guardDoors(realm);
       }
       watch(page);
     } catch (error) {
-      each(NAMES, (name) => deleteProperty(realm, name)); // better none than one unguarded
+      // Better none than one unguarded.
+      each(PREFIXES, (prefix) => deleteProperty(realm, prefix + "RTCPeerConnection"));
       throw error;
     }
   };
@@ -501,9 +473,7 @@
       // Of another origin, most often: it is out of reach for the page as well.
     }
   };
-  const enterDocument = (page) => {
-    if (page) enter(defaultView(page));
-  };
+  const enterDocument = (page) => enter(defaultView(page));
 
   const enterFrame = (frame) => enterDocument(KINDS[localName(frame)][2](frame));
 
@@ -571,11 +541,11 @@
   const selectors = bare({
     1: methods.querySelectorAll,
     9: search,
-    11: take("DocumentFragment").querySelectorAll,
+    11: from("DocumentFragment").querySelectorAll,
   });
   const select = (node, what) => {
-    const from = selectors[nodeType(node)];
-    return from && from(node, what);
+    const find = selectors[nodeType(node)];
+    return find && find(node, what);
   };
 
   const isNode = (value) => {
@@ -587,7 +557,7 @@
   };
 
   // There must be room on the stack for what follows an insertion, before it is done.
-  const room = (depth) => (depth ? room(depth - 1) + 1 : 0);
+  const room = (depth = 1500) => (depth ? room(depth - 1) + 1 : 0);
 
   // Scripts and reactions of custom elements run inside of the method that inserts them, when a
   // frame beside them already has a window; but one without a source has loaded, and been guarded,
@@ -606,7 +576,7 @@
       for (let j = 0; found && j < count(found); j++) look(found[j]);
     }
     if (!held.length) return act();
-    room(1500);
+    room();
     if (!risk) return act();
     const kept = newList();
     each(held, (frame) => {
@@ -629,9 +599,6 @@
   };
 
   const FRAME = /<(i?frame|object|embed)/i;
-  const MODE = /shadowrootmode/i;
-  // A closed root that markup declares could not be found again: it is made an open one.
-  const openRoots = (html) => swap(html, MODE, "shadowrootmode=open data-mode");
   const inert = document.implementation.createHTMLDocument("");
   const HOLE = `template[id="${mark}"]`;
 
@@ -648,9 +615,8 @@
     } catch {
       html = args[at] = `${args[at]}`;
     }
-    if (exec(MODE, html)) args[at] = openRoots(html);
     if (!exec(FRAME, html)) return act();
-    room(1500);
+    room();
     if (!defined || !isConnected(self)) return act();
     const box = create(inert, XHTML, "template");
     setHtml(box, args[at]);
@@ -663,13 +629,13 @@
     return result;
   };
 
-  const TREE = " append prepend before after replaceWith replaceChildren moveBefore";
   const INSERTERS =
-    `Node appendChild insertBefore replaceChild|CharacterData${TREE}|DocumentType${TREE}` +
-    `|Element${TREE} insertAdjacentElement insertAdjacentHTML innerHTML outerHTML setHTML setHTMLUnsafe` +
-    `|Document${TREE} body execCommand|DocumentFragment${TREE}|ShadowRoot innerHTML setHTMLUnsafe` +
-    "|HTMLSelectElement add|HTMLOptionsCollection add|Range insertNode surroundContents" +
-    "|HTMLTableElement caption tHead tFoot";
+    "Node appendChild insertBefore replaceChild|Range insertNode surroundContents" +
+    "|Element insertAdjacentElement insertAdjacentHTML innerHTML outerHTML setHTML setHTMLUnsafe" +
+    "|ShadowRoot innerHTML setHTMLUnsafe|Document body execCommand|HTMLSelectElement add" +
+    "|HTMLOptionsCollection add|HTMLTableElement caption tHead tFoot";
+  const TREE = " append prepend before after replaceWith replaceChildren moveBefore";
+  const TREES = "|Element|CharacterData|DocumentType|Document|DocumentFragment";
 
   // All that puts a node into a document, or gives out the window of another one.
   const guardDoors = (realm) => {
@@ -682,8 +648,8 @@
     };
     const enterOpened = (opened) => enter(opened) || opened;
 
-    each(split(INSERTERS, "|"), (row) => {
-      const names = split(row, " ");
+    each(split(INSERTERS + TREES, "|"), (row, index) => {
+      const names = split(index < 8 ? row : row + TREE, " ");
       const isRange = names[0] === "Range";
       each(names, (member, index) => {
         if (!index) return;
@@ -695,20 +661,16 @@
         on(names[0], member, around, see);
       });
     });
-    hook(realm.Document, "parseHTMLUnsafe", (act, _, args) => {
-      if (args.length) args[0] = openRoots(`${args[0]}`);
-      return act();
-    });
     // Piece by piece, so that a frame is seen to before what stands behind it runs.
     const { write } = realm.document;
     each(["write", "writeln"], (name) =>
       on("Document", name, (_, self, args) => {
         let text = "";
         for (let i = 0; i < args.length; i++) text += `${args[i]}`;
-        text = openRoots(text) + (name === "write" ? "" : "\n");
+        if (name === "writeln") text += "\n";
         do {
           const piece = exec(/^[^>]*>?/, text)[0];
-          room(1500);
+          room();
           apply(write, self, [piece]);
           settle(_, self);
           text = slice(text, piece.length);
@@ -719,14 +681,14 @@
       opened === self ? settle(0, self) : enter(opened),
     );
     hook(realm, "open", null, enter);
-    each(["IFrame", "Frame", "Object"], (name) => {
+    each(["HTMLIFrameElement", "HTMLFrameElement", "HTMLObjectElement"], (name) => {
       const see = (_, self) => enterFrame(self);
-      on(`HTML${name}Element`, "contentWindow", null, see, "get");
-      on(`HTML${name}Element`, "contentDocument", null, see, "get");
-      on(`HTML${name}Element`, "getSVGDocument", null, see);
+      on(name, "contentWindow", null, see, "get");
+      on(name, "contentDocument", null, see, "get");
+      on(name, "getSVGDocument", null, see);
     });
     on("HTMLEmbedElement", "getSVGDocument", null, enterDocument);
-    on("Element", "attachShadow", (act) => room(1500) && act(), observe);
+    on("Element", "attachShadow", (act) => room() && act(), observe);
     on("CustomElementRegistry", "define", (act) => {
       defined = true;
       return act();
@@ -752,5 +714,5 @@
   };
 
   guardRealm(window);
-  if (exec(/^http/, window.location.href)) send({ kind: "guard" });
+  if (exec(/^http/, document.URL)) send({ kind: "guard" });
 }

@@ -48,7 +48,7 @@ def script(settings: GuardSettings) -> str:
     text = json.dumps(values, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
-    return f"try{{({_SOURCE})({text})}}catch(error){{{_FAILED}}}"
+    return f"try{{({_SOURCE})({text})}}catch(e){{{_FAILED}}}"
 
 
 def _source() -> str:
@@ -60,5 +60,5 @@ def _source() -> str:
 _SOURCE = _source()
 # A guard that could not be set up, in a browser that lacks something, leaves no WebRTC behind.
 _FAILED = (
-    "delete globalThis.RTCPeerConnection;delete globalThis.webkitRTCPeerConnection;throw error"
+    "delete globalThis.RTCPeerConnection;delete globalThis.webkitRTCPeerConnection;throw e"
 )
