@@ -54,10 +54,10 @@
   const { commonAncestorContainer: rangeNode } = from("Range");
   const { then } = from("Promise");
   const { createObjectURL: createUrl } = URL;
-  const { type: blobType, slice: blobSlice, text: readText } = from("Blob");
+  const { type: blobType, slice: blobSlice } = from("Blob");
   const { blob: readBlob } = from("Response");
     const { candidate: eventCandidate } = from("RTCPeerConnectionIceEvent");
-  const { candidate: candidateText, type: candidateType, address } = from("RTCIceCandidate");
+  const { candidate: candidateText } = from("RTCIceCandidate");
   const { toString: trustedText } = from("TrustedHTML");
   const setText = uncurry(describe(Node.prototype, "textContent").set);
   const setHtml = uncurry(describe(Element.prototype, "innerHTML").set);
@@ -65,7 +65,7 @@
   const frameCount = uncurry(describe(window, "length").get);
   const stringify = JSON.stringify;
   const iteratorKey = Symbol.iterator;
-  const { token, site_servers: siteServers } = settings;
+  const { token, keep } = settings;
   const blocks = settings.mode === "block";
   const enforces = settings.mode !== "observe";
   const isObject = (value) =>
@@ -104,15 +104,11 @@
   // A candidate that is not a relay's must not show up in a guarded page: this tells of a bypass.
   const onCandidate = (event) => {
     try {
-      const found = event.isTrusted && eventCandidate(event);
-      const text = found && candidateText(found);
-      const type = found && candidateType(found);
-      if (!text || type === "relay") return;
-      const report = { kind: "candidate", candidate: slice(text, 0, 1024), type: type || "" };
-      report.address = slice(address(found) || "", 0, 256);
-      send(report);
+      const text = event.isTrusted && candidateText(eventCandidate(event));
+      if (!text || exec(/ typ relay/, text)) return;
+      send({ kind: "candidate", candidate: slice(text, 0, 1024) });
     } catch {
-      // Listening must never disturb the page.
+      // The last event has none; and listening must never disturb the page.
     }
   };
 
@@ -151,7 +147,7 @@
     // Chromium sends a Binding request to every STUN server, even when it is relay-only. Approved
     // servers are put in anyhow.
     if (!key || approvedKeys[key]) return nothing;
-    if (siteServers === "keep") return url;
+    if (keep) return url;
     // A TURN server without credentials is an InvalidAccessError: leave that to the browser.
     return complete ? nothing : "turn:rtcguard.invalid";
   };
@@ -276,7 +272,7 @@
       field,
     );
 
-  const PREFIXES = ["", "webkit", "moz"];
+  const PREFIXES = ["", "webkit"];
   // What a guarded constructor answers to, whichever guard it is from: a window may have a guard of
   // its own and one of its parent. A page that imitates this only keeps itself from what it lacks.
   const mark = "rtcguard:" + token;
@@ -289,7 +285,7 @@
       get: (constructor, name) => name === mark || get(constructor, name),
       construct: (constructor, args, newTarget) => {
         guardArguments(args, "constructor");
-        if (blocks) throw new Refusal("WebRTC is blocked by policy", "NotAllowedError");
+        if (blocks) throw new Refusal("Blocked by policy", "NotAllowedError");
         const connection = construct(constructor, args, newTarget);
         listenTo(connection, "icecandidate", onCandidate);
         return connection;
@@ -315,43 +311,30 @@
   const XHTML = "http://www.w3.org/1999/xhtml";
   const NOTHING = "data:,"; // an empty text, of no origin
   const known = bare({ [NOTHING]: 1 }); // URLs that are harmless, or of our making
-  const XML_START = /^\s*(?:<\?xml [^<>\x1b]*>\s*)?<([\w:.-]+)[^<>\x1b]*?(\/?)>/;
   const makeBlob = (part, blob, type) => new Blob(newList([part, blob]), bare({ type }));
 
-  // An XML document's text with the guard in its root; throws where the root is not the first that
-  // stands there. A tag that ends elsewhere, in a quoted `>`, makes the text ill-formed.
-  const guardXml = (text) => {
-    const found = exec(XML_START, text);
-    const end = found[0].length;
-    const script = `><script xmlns="${XHTML}"><![CDATA[${self}]]` + "><" + "/script>";
-    const empty = found[2] && "<" + found[2] + found[1] + ">";
-    return slice(text, 0, end - found[2].length - 1) + script + empty + slice(text, end);
-  };
-
+  // XML has no place before its root where a script could stand: it is shown as an image is, which
+  // SVG can be, and in which nothing runs.
+  const picture = (url) => `<img src="${url}">`;
   const XML = /xml|xsl|rdf/i;
   const VAGUE = /^$|multipart|xml|xsl|rdf/i;
 
   // What URL.createObjectURL gives. HTML gets the guard in front, whatever its encoding: what is not
   // UTF-8 cannot be read then. Of other documents the URL stays the browser's, for images, say, and
   // is `adopt`ed where one is to be shown.
-  const guardedUrl = (blob) => {
+  const guardedUrl = (blob, isKnown) => {
     const type = blobType(blob);
     const html = exec(/^\s*text\/html/i, type);
     const url = apply(createUrl, URL, [html ? makeBlob(HTML, blob, "text/html") : blob]);
-    if (html || !exec(VAGUE, type)) known[url] = 1;
+    if (isKnown || html || !exec(VAGUE, type)) known[url] = 1;
     return url;
   };
   const adopt = async (url, use) => {
     let blob = await readBlob(await apply(fetch, window, [url]));
     const type = blobType(blob);
-    if (exec(XML, type)) {
-      blob = makeBlob(guardXml(await readText(blob)), "", exec(/^[^;]*/, type)[0]);
-    } else if (exec(VAGUE, type)) {
-      blob = blobSlice(blob, 0, nothing, "text/plain");
-    }
-    const made = guardedUrl(blob);
-    known[made] = 1;
-    use(made);
+    if (exec(XML, type)) blob = makeBlob("", picture(url), "text/html");
+    else if (exec(VAGUE, type)) blob = blobSlice(blob, 0, nothing, "text/plain");
+    use(guardedUrl(blob, true));
   };
 
   // A data: URL with the guard in it; undefined where that cannot be, or for a blob not known here.
@@ -365,7 +348,8 @@
       if (!isXml && !exec(/html/i, type)) return url;
       let text = unescape(found[3]);
       if (found[2]) text = atob(text);
-      const made = `data:${isXml ? type : "text/html"};base64,` + btoa(isXml ? guardXml(text) : HTML + text);
+      if (isXml) text = picture(url);
+      const made = "data:text/html;base64," + btoa(HTML + text);
       known[made] = 1;
       return made;
     } catch {
@@ -404,7 +388,7 @@
     const html = getAttribute(frame, "srcdoc");
     const url = found[1](frame);
     const to = safeUrl(url);
-    const bad = name === "src" && html !== null && slice(html, 0, guard.length) !== guard;
+    const bad = html !== null && slice(html, 0, guard.length) !== guard;
     if (!bad && to === url) return true;
     try {
       if (!runs(ownerDocument(frame))) throw 0;
@@ -419,22 +403,6 @@
     return false;
   };
 
-
-  // Every navigation of a window that has shown a document passes here first. A window's first
-  // about:blank tells of none; there the sources are all that is guarded.
-  const onNavigate = (realm, event) => {
-    const url = destinationUrl(destination(event));
-    if (url === "about:srcdoc") {
-      if (!secure(frameElement(realm))) prevent(event);
-      return;
-    }
-    const go = (made) => realm.location.replace(made);
-    const to = safeUrl(url);
-    if (to === url) return;
-    prevent(event);
-    if (to) go(to);
-    else adopt(url, go);
-  };
 
   // ---- Other realms of the same origin -------------------------------------------------------
 
@@ -521,7 +489,7 @@
       bare({
         childList: true,
         subtree: true,
-        attributeFilter: newList(["src", "srcdoc", "data", "sandbox"]),
+        attributeFilter: newList(["src", "srcdoc", "data"]),
       }),
     );
     scan(root);
@@ -568,7 +536,7 @@
     for (let i = 0; i < nodes.length; i++) {
       if (!isNode(nodes[i])) continue;
       const look = (frame) => {
-        if (localName(frame) === "iframe" || localName(frame) === "frame") push(held, frame);
+        if (exec(/^i?frame$/, localName(frame))) push(held, frame);
         else risk = true;
       };
       if (nodeType(nodes[i]) === 1) look(nodes[i]);
@@ -631,7 +599,7 @@
 
   const INSERTERS =
     "Node appendChild insertBefore replaceChild|Range insertNode surroundContents" +
-    "|Element insertAdjacentElement insertAdjacentHTML innerHTML outerHTML setHTML setHTMLUnsafe" +
+    "|Element insertAdjacentElement insertAdjacentHTML innerHTML outerHTML setHTMLUnsafe" +
     "|ShadowRoot innerHTML setHTMLUnsafe|Document body execCommand|HTMLSelectElement add" +
     "|HTMLOptionsCollection add|HTMLTableElement caption tHead tFoot";
   const TREE = " append prepend before after replaceWith replaceChildren moveBefore";
@@ -677,17 +645,18 @@
         } while (text);
       }),
     );
-    on("Document", "open", null, (opened, self) =>
-      opened === self ? settle(0, self) : enter(opened),
-    );
+    on("Document", "open", null, (opened, self) => {
+      settle(0, self);
+      enter(opened); // it may be window.open by another name
+    });
     hook(realm, "open", null, enter);
-    each(["HTMLIFrameElement", "HTMLFrameElement", "HTMLObjectElement"], (name) => {
+    each(["IFrame", "Frame", "Object"], (tag) => {
+      const name = `HTML${tag}Element`;
       const see = (_, self) => enterFrame(self);
       on(name, "contentWindow", null, see, "get");
       on(name, "contentDocument", null, see, "get");
       on(name, "getSVGDocument", null, see);
     });
-    on("HTMLEmbedElement", "getSVGDocument", null, enterDocument);
     on("Element", "attachShadow", (act) => room() && act(), observe);
     on("CustomElementRegistry", "define", (act) => {
       defined = true;
@@ -702,10 +671,19 @@
       return guardedUrl(args[0]);
     });
     on("DocumentPictureInPicture", "requestWindow", (act) => then(act(), enterOpened));
+    // Every navigation of a window that has shown a document passes here first. A window's first
+    // about:blank tells of none; there the sources are all that is guarded.
     if (realm.navigation) {
       listenTo(realm.navigation, "navigate", (event) => {
         try {
-          onNavigate(realm, event);
+          const url = destinationUrl(destination(event));
+          const go = (made) => realm.location.replace(made);
+          if (url === "about:srcdoc") return secure(frameElement(realm)) || prevent(event);
+          const to = safeUrl(url);
+          if (to === url) return;
+          prevent(event);
+          if (to) go(to);
+          else adopt(url, go);
         } catch {
           prevent(event);
         }

@@ -36,13 +36,13 @@ def script(settings: GuardSettings) -> str:
     can stand in an HTML or XML document of any ASCII-compatible encoding and of UTF-16.
     """
     values = {
+        "keep": settings.site_servers == "keep",
         "mode": settings.mode,
         "report_path": settings.report_path,
         "servers": [
             {key: server.get(key, "") for key in ("urls", "username", "credential")}
             for server in settings.servers
         ],
-        "site_servers": settings.site_servers,
         "token": settings.token,
     }
     text = json.dumps(values, ensure_ascii=True, sort_keys=True, separators=(",", ":"))

@@ -25,7 +25,7 @@ MAX_CANDIDATE: Final = 1024
 _MEMBERS: Final = {
     "guard": {"token", "kind"},
     "connection": {"token", "kind", "policy", "urls", "via"},
-    "candidate": {"token", "kind", "candidate", "type", "address"},
+    "candidate": {"token", "kind", "candidate"},
 }
 _CONNECTION_ACTION: Final[dict[Mode, str]] = {
     "relay": "scrubbed",
@@ -180,13 +180,11 @@ def _approved(settings: GuardSettings) -> set[tuple[str, int, str]]:
 
 def _candidate(report: dict[str, object], base: Record) -> Record:
     text = _text(report, "candidate", MAX_CANDIDATE)
-    kind = _text(report, "type", 16).lower()
-    address = _text(report, "address", 256)
-    port, ufrag = 0, ""
+    kind, port, ufrag = "unknown", 0, ""
     try:
         found = candidates.parse(text)
     except ParseError:
-        address = address or candidates.loose_address(text)
+        address = candidates.loose_address(text)
     else:
         address, port, kind = found.address, found.port, found.type
         ufrag = dict(found.extensions).get("ufrag", "")

@@ -96,15 +96,15 @@ def test_a_connection_without_a_relay_tells_which_setting_to_add(
 
 def test_a_candidate_that_reached_the_page() -> None:
     text = "candidate:1 1 udp 2113937151 192.168.1.5 50123 typ host generation 0 ufrag aB/+"
-    (record,) = read(kind="candidate", candidate=text, type="host", address="192.168.1.5")
+    (record,) = read(kind="candidate", candidate=text)
     assert (record.address, record.port, record.scope) == ("192.168.1.5", 50123, "private")
     assert (record.candidate_type, record.ufrag, record.action) == ("host", "aB/+", "observed")
 
 
 def test_an_unreadable_candidate_tells_what_it_can() -> None:
-    (record,) = read(kind="candidate", candidate="x 10.1.2.3 \x1b[0m", type="odd", address="")
+    (record,) = read(kind="candidate", candidate="x 10.1.2.3 \x1b[0m")
     assert (record.address, record.candidate_type, record.port) == ("10.1.2.3", "unknown", 0)
-    (record,) = read(kind="candidate", candidate="", type="", address="\x1b[31m")
+    (record,) = read(kind="candidate", candidate="")
     assert record.address == ""
 
 
@@ -142,7 +142,7 @@ ASKED = {"token": TOKEN, "kind": "connection", "policy": "all", "urls": [], "via
                 {**ASKED, "urls": ["x" * 513]},
                 {**ASKED, "via": "elsewhere"},
                 {"token": TOKEN, "kind": "candidate", "candidate": "x"},
-                {"token": TOKEN, "kind": "candidate", "candidate": 1, "type": "", "address": ""},
+                {"token": TOKEN, "kind": "candidate", "candidate": 1},
             )
         ),
     ],
@@ -161,8 +161,8 @@ REPORTS = st.one_of(
     ),
     st.builds(
         lambda candidate, address: {
-            **{"token": TOKEN, "kind": "candidate", "type": "host"},
-            **{"candidate": candidate, "address": address},
+            **{"token": TOKEN, "kind": "candidate"},
+            "candidate": candidate,
         },
         TEXTS | st.just("candidate:1 1 udp 1 \ud800 5 typ host ufrag \ud800"),
         TEXTS,
