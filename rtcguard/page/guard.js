@@ -17,8 +17,8 @@
   const { unescape, atob, btoa } = window;
   const Observer = MutationObserver;
   const element = document.currentScript;
-  if (element) element.remove(); // out of sight before the page looks
-  if (element && element.id) return; // a guard that is here asks whether this text may run
+  element?.remove(); // out of sight before the page looks
+  if (element?.id) return; // a guard that is here asks whether this text may run
 
   const { apply, construct, get, defineProperty, deleteProperty } = Reflect;
   const describe = Reflect.getOwnPropertyDescriptor;
@@ -90,7 +90,7 @@
 
   const beacon = navigator.sendBeacon;
   // Absolute, for a <base> would move a relative path. data: documents have no server.
-  const server = exec(/^http/, origin) && origin + settings.report_path;
+  const server = exec(/^http/, origin) && origin + settings.path;
 
   const send = (report) => {
     report.token = token;
@@ -244,7 +244,7 @@
   const replace = (holder, name, make, field) => {
     const found = holder && describe(holder, name);
     if (!found) return;
-    field = field || (bare(found).value ? "value" : "set");
+    field ||= (bare(found).value ? "value" : "set");
     found[field] = make(found[field]);
     if (!defineProperty(holder, name, found)) throw new TypeError(name);
   };
@@ -262,7 +262,7 @@
               return (result = around ? around(act, self, args) : act());
             } finally {
               try {
-                if (see) see(result, self);
+                see(result, self);
               } catch {
                 // What came of the call is the page's; what follows it is ours.
               }
@@ -275,7 +275,7 @@
   const PREFIXES = ["", "webkit"];
   // What a guarded constructor answers to, whichever guard it is from: a window may have a guard of
   // its own and one of its parent. A page that imitates this only keeps itself from what it lacks.
-  const mark = "rtcguard:" + token;
+  const mark = token;
 
   // A proxy keeps what the constructor has: name, length, prototype, static members, `instanceof`,
   // and new.target, so that subclasses and Reflect.construct pass through here too.
@@ -305,7 +305,7 @@
 
   // A document that does not come through the proxy gets the guard in its source. This text is what
   // a Content-Security-Policy, which such documents inherit, lets run.
-  const self = element ? element.textContent : "";
+  const self = element?.textContent;
   const guard = "<script>" + self + "<" + "/script>";
   const HTML = "<!doctype html><meta charset=utf-8>" + guard;
   const XHTML = "http://www.w3.org/1999/xhtml";
@@ -608,7 +608,7 @@
   // All that puts a node into a document, or gives out the window of another one.
   const guardDoors = (realm) => {
     const on = (name, member, around, see, field) =>
-      hook(realm[name] && realm[name].prototype, member, around, see, field);
+      hook(realm[name]?.prototype, member, around, see, field);
     const settle = (_, self) => {
       const page = ownerDocument(self) || self;
       if (page === self) listenTo(page, "load", look, true); // document.open() takes it off

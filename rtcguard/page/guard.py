@@ -38,7 +38,7 @@ def script(settings: GuardSettings) -> str:
     values = {
         "keep": settings.site_servers == "keep",
         "mode": settings.mode,
-        "report_path": settings.report_path,
+        "path": settings.report_path,
         "servers": [
             {key: server.get(key, "") for key in ("urls", "username", "credential")}
             for server in settings.servers
@@ -59,6 +59,4 @@ def _source() -> str:
 
 _SOURCE = _source()
 # A guard that could not be set up, in a browser that lacks something, leaves no WebRTC behind.
-_FAILED = (
-    "delete globalThis.RTCPeerConnection;delete globalThis.webkitRTCPeerConnection;throw e"
-)
+_FAILED = "delete globalThis.RTCPeerConnection;delete globalThis.webkitRTCPeerConnection;throw e"

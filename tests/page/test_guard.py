@@ -31,6 +31,18 @@ def test_equal_settings_make_equal_scripts() -> None:
     assert script(SETTINGS) != script(replace(SETTINGS, mode="block"))
 
 
-def test_comments_and_indentation_are_left_out() -> None:
-    lines = script(SETTINGS).splitlines()
-    assert not [line for line in lines if line.startswith(("//", " "))]
+def test_it_is_small_with_one_server_and_says_no_more_than_it_must() -> None:
+    server = {
+        "urls": ["turn:turn.example.org:3478?transport=udp"],
+        "username": "1790000000:10.0.0.7",
+        "credential": "a" * 28,
+    }
+    path = "/.well-known/rtcguard/report"
+    text = script(replace(SETTINGS, servers=(server,), report_path=path, token="0" * 32))
+    assert len(text) < 10_000
+    assert "//" not in text.replace("http://www.w3.org", "")
+
+
+def test_the_minifier_looks_nothing_up_that_a_page_can_change() -> None:
+    """It writes `undefined` as `0[0]`, which asks Number.prototype."""
+    assert "0[0]" not in script(SETTINGS)

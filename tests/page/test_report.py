@@ -141,7 +141,7 @@ ASKED = {"token": TOKEN, "kind": "connection", "policy": "all", "urls": [], "via
                 {**ASKED, "urls": ["stun:x"] * 65},
                 {**ASKED, "urls": ["x" * 513]},
                 {**ASKED, "via": "elsewhere"},
-                {"token": TOKEN, "kind": "candidate", "candidate": "x"},
+                {"token": TOKEN, "kind": "candidate", "candidate": "x", "type": "host"},
                 {"token": TOKEN, "kind": "candidate", "candidate": 1},
             )
         ),
@@ -160,12 +160,8 @@ REPORTS = st.one_of(
         TEXTS,
     ),
     st.builds(
-        lambda candidate, address: {
-            **{"token": TOKEN, "kind": "candidate"},
-            "candidate": candidate,
-        },
+        lambda candidate: {"token": TOKEN, "kind": "candidate", "candidate": candidate},
         TEXTS | st.just("candidate:1 1 udp 1 \ud800 5 typ host ufrag \ud800"),
-        TEXTS,
     ),
 )
 
