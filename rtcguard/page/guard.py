@@ -54,7 +54,7 @@ def script(settings: GuardSettings) -> str:
 def _source() -> str:
     """guard.js as it is sent: without comments and needless spaces, and with short local names."""
     text = resources.files(__package__).joinpath("guard.js").read_text("ascii")
-    return minify.string("text/javascript", text)
+    return str(minify.string("text/javascript", text))
 
 
 _SOURCE = _source()

@@ -1,7 +1,8 @@
 """Every way of ways.js in both browsers: with the guard it gives a relay-only connection with our
 server or none at all, without the guard it gives one that finds the machine's addresses.
 
-What a script cannot close is listed in OPEN and RACES, so that a change there is noticed; ring 3 holds it.
+What a script cannot close is listed in OPEN and RACES, so that a change there is noticed; ring 3
+holds it.
 """
 
 from pathlib import Path
@@ -143,11 +144,10 @@ def test_control_every_way_leaks_without_the_guard(site: Any, tabs: Tabs) -> Non
     assert {name: found[name] for name in expected if found[name] != expected[name]} == {}
 
 
-# A policy that lets scripts with this nonce run, and so not the guard: `scripts` has one.
-POLICY = """<meta http-equiv="Content-Security-Policy" content="script-src 'nonce-n'">"""
-STRICT = (
-    """async (how) => {
-    document.head.insertAdjacentHTML('beforeend', %r);
+# A policy that lets scripts with this nonce run, and so not the guard.
+STRICT = """async (how) => {
+    document.head.insertAdjacentHTML('beforeend', `<meta http-equiv="Content-Security-Policy"
+        content="script-src 'nonce-n'">`);
     const text = '<!doctype html><script nonce=n>parent.take(RTCPeerConnection)<' + '/script>';
     const frame = document.createElement('iframe');
     const url = URL.createObjectURL(new Blob([text], { type: 'text/html' }));
@@ -159,8 +159,6 @@ STRICT = (
     const Taken = await taken;
     return Taken && new Taken().getConfiguration().iceTransportPolicy;
 }"""
-    % POLICY
-)
 HOWS = ["srcdoc", "blob", "late srcdoc", "late blob"]
 
 
@@ -168,7 +166,7 @@ HOWS = ["srcdoc", "blob", "late srcdoc", "late blob"]
 def test_a_policy_that_forbids_the_guard_lets_nothing_past_it(
     site: Any, tabs: Tabs, how: str
 ) -> None:
-    """The proxy does not see a policy that a script puts in; srcdoc and blob: documents inherit it."""
+    """The proxy sees no policy that a script puts in; srcdoc and blob: documents inherit it."""
     for guarded in (True, False):
         url = _publish(site, guarded=guarded)
         with tabs.open() as tab:
