@@ -246,7 +246,7 @@
     if (!found) return;
     field ||= (bare(found).value ? "value" : "set");
     found[field] = make(found[field]);
-    if (!defineProperty(holder, name, found)) throw new TypeError(name);
+    if (!defineProperty(holder, name, found)) throw name;
   };
   // Puts `around` in the place of a method or accessor, and has `see` look at what came of it.
   const hook = (holder, name, around, see, field) =>
@@ -285,7 +285,7 @@
       get: (constructor, name) => name === mark || get(constructor, name),
       construct: (constructor, args, newTarget) => {
         guardArguments(args, "constructor");
-        if (blocks) throw new Refusal("Blocked by policy", "NotAllowedError");
+        if (blocks) throw new Refusal("Blocked by rule", "NotAllowedError");
         const connection = construct(constructor, args, newTarget);
         listenTo(connection, "icecandidate", onCandidate);
         return connection;
@@ -389,7 +389,8 @@
     const url = found[1](frame);
     const to = safeUrl(url);
     const bad = html !== null && slice(html, 0, guard.length) !== guard;
-    if (!bad && to === url) return true;
+    const good = !bad && to === url;
+    if (good && !exec(/^(blob|data:t)/, url)) return true;
     try {
       if (!runs(ownerDocument(frame))) throw 0;
       if (bad) setAttribute(frame, "srcdoc", guard + html);
@@ -400,7 +401,7 @@
       removeAttribute(frame, "srcdoc");
       setAttribute(frame, name, NOTHING);
     }
-    return false;
+    return good;
   };
 
 
@@ -614,7 +615,6 @@
       if (page === self) listenTo(page, "load", look, true); // document.open() takes it off
       sweep(defaultView(page));
     };
-    const enterOpened = (opened) => enter(opened) || opened;
 
     each(split(INSERTERS + TREES, "|"), (row, index) => {
       const names = split(index < 8 ? row : row + TREE, " ");
@@ -670,7 +670,7 @@
       }
       return guardedUrl(args[0]);
     });
-    on("DocumentPictureInPicture", "requestWindow", (act) => then(act(), enterOpened));
+    on("DocumentPictureInPicture", "requestWindow", (act) => then(act(), (opened) => enter(opened) || opened));
     // Every navigation of a window that has shown a document passes here first. A window's first
     // about:blank tells of none; there the sources are all that is guarded.
     if (realm.navigation) {
