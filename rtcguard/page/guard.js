@@ -1,14 +1,14 @@
 // The page guard: the first script of every document. It makes WebRTC in the page relay-only, with
 // approved TURN servers, before a script of the page can take hold of RTCPeerConnection.
 //
-// One expression: a function of the settings (guard.py writes them in, and takes comments and
-// spaces out). Three rules hold throughout, because page scripts share this realm:
+// One expression: a function of the settings (guard.py writes them in, and has comments and spaces
+// taken out and local names shortened). Four rules hold throughout, because page scripts share this realm:
 // - What is needed later is captured at once. After that, no method of a built-in is looked up:
 //   `uncurry(f)(self, ...)` stands for `self.f(...)`, and every object handed to the browser or to
-//   Reflect has no prototype (`bare`), so that polluted prototypes, setters and iterators see nothing.
+//   Reflect has no prototype (`bare`), so that polluted prototypes, setters, iterators see nothing.
 // - Array spreading, array destructuring and for-of are not used: they ask Array.prototype.
 // - What the page hands in is read once; the browser gets the copy, never the page's object.
-// - `undefined` is `nothing`, an argument never given: a minifier may write it as a property's value.
+// - `undefined` is `nothing`, an argument never given: minifiers write it as a property's value.
 // That a page can find out that a guard is there is accepted; that it gets around it is not.
 (settings, nothing) => {
   "use strict";
@@ -403,7 +403,6 @@
     }
     return good;
   };
-
 
   // ---- Other realms of the same origin -------------------------------------------------------
 
