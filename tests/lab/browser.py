@@ -10,14 +10,16 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from playwright.sync_api import Error, sync_playwright
+from playwright.sync_api import sync_playwright
 
 from tests.browsers.environment import BrowserError, environment
+from tests.browsers.tab import ChromiumTabs, Tab, Tabs
 
 from .net import Lab
 
@@ -80,31 +82,37 @@ def _launcher(lab: Lab, home: Path) -> Path:
     return script
 
 
-class Page(Protocol):
-    """One open page of the lab's site, in whatever browser."""
+def finish(tab: Tab, seconds: float) -> dict[str, Any]:
+    """Wait until the tab's page says that it is done, and return all that it wrote down.
 
-    def finish(self, seconds: float) -> dict[str, Any]:
-        """Wait until the page says that it is done, and return all that it wrote down."""
+    Asked again and again from outside, so that a page may well put another in its place.
+    """
+    deadline = time.monotonic() + seconds
+    while (text := _written(tab)) is None:
+        if time.monotonic() > deadline:
+            raise BrowserError(f"the page was not done after {seconds:g} s")
+        time.sleep(0.03)
+    result: dict[str, Any] = json.loads(text)
+    return result
 
 
-class ChromiumPage:
-    """A page that Playwright drives."""
-
-    def __init__(self, page: Any) -> None:
-        self._page = page
-
-    def finish(self, seconds: float) -> dict[str, Any]:
-        self._page.wait_for_function("window.__lab && window.__lab.done", timeout=seconds * 1000)
-        # By way of JSON, because statistics hold values that Playwright has no form for.
-        result: dict[str, Any] = json.loads(self._page.evaluate("JSON.stringify(window.__lab)"))
-        return result
+def _written(tab: Tab) -> str | None:
+    """What the page has written, as JSON because statistics hold values that Playwright has no form
+    for; None if it is not done, or just being replaced."""
+    try:
+        text: str | None = tab.evaluate(
+            "() => (window.__lab && window.__lab.done ? JSON.stringify(window.__lab) : null)"
+        )
+        return text
+    except BrowserError:
+        return None
 
 
 @contextmanager
 def open_chromium(
-    lab: Lab, url: str, authorities: Sequence[Path], *, camera: bool, proxy: str | None = None
-) -> Iterator[Page]:
-    """Start a browser, open `url` in it, and end the browser afterwards."""
+    lab: Lab, authorities: Sequence[Path], *, camera: bool, proxy: str | None = None
+) -> Iterator[Tabs]:
+    """A browser of its own, for the time of a `with` block."""
     home = fresh_home(lab)
     # Where Chromium looks on Linux.
     trust(home / ".pki" / "nssdb", authorities)
@@ -120,10 +128,6 @@ def open_chromium(
             env={**environment(home)},
         )
         try:
-            page = browser.new_context().new_page()
-            page.goto(url, wait_until="load")
-            yield ChromiumPage(page)
-        except Error as error:
-            raise BrowserError(str(error)) from error
+            yield ChromiumTabs(browser)
         finally:
             browser.close()

@@ -6,16 +6,14 @@ here.
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from tests.browsers.bidi import COMMAND_SECONDS, Bidi, session
+from tests.browsers.bidi import COMMAND_SECONDS, session
 from tests.browsers.environment import environment
 from tests.browsers.firefox import (
     START_SECONDS,
@@ -25,8 +23,9 @@ from tests.browsers.firefox import (
     port_in,
     write_profile,
 )
+from tests.browsers.tab import FirefoxTabs, Tabs
 
-from .browser import Page, fresh_home, trust
+from .browser import fresh_home, trust
 from .net import Lab
 from .process import Process
 
@@ -68,30 +67,6 @@ def _connected(namespace: str, port: int) -> socket.socket:
         return thread.submit(inside).result()
 
 
-class FirefoxPage:
-    """The page in Firefox's one tab."""
-
-    def __init__(self, bidi: Bidi) -> None:
-        self._bidi = bidi
-        contexts = bidi.command("browsingContext.getTree", {})["contexts"]
-        self._context: str = contexts[0]["context"]
-
-    def open(self, url: str) -> None:
-        params = {"context": self._context, "url": url, "wait": "complete"}
-        self._bidi.command("browsingContext.navigate", params)
-
-    def finish(self, seconds: float) -> dict[str, Any]:
-        wait = """() => new Promise((resolve) => {
-          const timer = setInterval(() => {
-            if (!window.__lab?.done) return;
-            clearInterval(timer);
-            resolve(JSON.stringify(window.__lab));
-          }, 20);
-        })"""
-        result: dict[str, Any] = json.loads(self._bidi.call(self._context, wait, None, seconds))
-        return result
-
-
 def _port(process: Process) -> int:
     process.wait_until("BiDi", lambda: port_in(process.log) is not None, START_SECONDS)
     port = port_in(process.log)
@@ -101,9 +76,9 @@ def _port(process: Process) -> int:
 
 @contextmanager
 def open_firefox(
-    lab: Lab, url: str, authorities: Sequence[Path], *, camera: bool, proxy: str | None = None
-) -> Iterator[Page]:
-    """Start a browser, open `url` in it, and end the browser afterwards."""
+    lab: Lab, authorities: Sequence[Path], *, camera: bool, proxy: str | None = None
+) -> Iterator[Tabs]:
+    """A browser of its own, for the time of a `with` block."""
     home = fresh_home(lab)
     profile = home / "profile"
     trust(profile, authorities)
@@ -114,8 +89,6 @@ def open_firefox(
     try:
         port = _port(process)
         with session(port, _connected(lab.client, port)) as bidi:
-            page = FirefoxPage(bidi)
-            page.open(url)
-            yield page
+            yield FirefoxTabs(bidi)
     finally:
         process.stop()

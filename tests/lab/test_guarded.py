@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.browsers.tab import BROWSERS
+
 from .capture import flows
 from .claims import (
     ALONE,
@@ -20,7 +22,7 @@ from .claims import (
 from .guard import PROXY, running_guard
 from .leaks import packets_to
 from .net import APPROVED_TURN, CLIENT, CLIENT_PUBLIC, SITE_TURN, STUN_ONLY
-from .world import BROWSERS, Browser, World
+from .world import Browser, World
 
 pytestmark = [pytest.mark.lab, pytest.mark.parametrize("browser", BROWSERS)]
 

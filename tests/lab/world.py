@@ -6,13 +6,15 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
+
+from tests.browsers.tab import BrowserName, Tabs
 
 from .applications.packages import node_modules
 from .applications.table import APPLICATIONS
-from .browser import open_chromium
+from .browser import finish, open_chromium
 from .ca import LabCA
 from .capture import Capture, Packet
 from .firefox import open_firefox
@@ -23,8 +25,7 @@ from .site import HTTP, HTTPS
 
 ROOT = Path(__file__).parents[2]
 PAGE_SECONDS = 20.0
-Browser = Literal["chromium", "firefox"]
-BROWSERS: tuple[Browser, ...] = get_args(Browser)
+Browser = BrowserName
 OPENERS = {"chromium": open_chromium, "firefox": open_firefox}
 
 
@@ -92,15 +93,45 @@ class Outcome:
         )
 
 
+@dataclass
+class Session:
+    """One browser for any number of pages, with the site and the captures around it.
+
+    What was recorded is there when the session has ended.
+    """
+
+    origin: str
+    tabs: Tabs
+    keep: str  # how the files with what pages wrote begin
+    client_addresses: tuple[str, ...]
+    pages: int = 0
+    received: list[dict[str, Any]] = field(default_factory=list)
+    sent: list[Packet] = field(default_factory=list)
+    arrived: list[Packet] = field(default_factory=list)
+
+    def open(self, path: str, seconds: float = PAGE_SECONDS) -> dict[str, Any]:
+        """Open a page in a tab of its own and return what it wrote down when it was done."""
+        with self.tabs.open() as tab:
+            tab.goto(f"{self.origin}/{path}")
+            read = finish(tab, seconds)
+        Path(f"{self.keep}-{self.pages}.json").write_text(json.dumps(read, indent=1))
+        self.pages += 1
+        return read
+
+    def outcome(self, page: dict[str, Any]) -> Outcome:
+        """All that the session recorded, seen as what one of its pages left behind."""
+        return Outcome(page, self.received, self.sent, self.arrived, self.client_addresses)
+
+
 class World:
-    """A lab with its servers running, and a site for every call."""
+    """A lab with its servers running, and a site for every session."""
 
     def __init__(self, lab: Lab) -> None:
         start_servers(lab)
         self.lab = lab
         self.ca = LabCA(lab.directory)
         self._certificate, self._key = self.ca.issue(SITE_NAME, SITE.addresses)
-        self._calls = 0
+        self._sessions = 0
 
     @contextmanager
     def _application(self, name: str | None) -> Iterator[list[str]]:
@@ -123,10 +154,10 @@ class World:
 
     @contextmanager
     def _site(self, record: Path, options: Sequence[str]) -> Iterator[None]:
-        """The site, for one call only.
+        """The site, for one session only.
 
         A peer whose page is gone goes on sending for half a minute, and the client's refusals
-        would look like leaks of the next call.
+        would look like leaks of the next one.
         """
         argv = [
             sys.executable,
@@ -149,6 +180,41 @@ class World:
         finally:
             site.stop()
 
+    @contextmanager
+    def session(
+        self,
+        authorities: Sequence[Path],
+        *,
+        scheme: str = "https",
+        camera: bool = False,
+        proxy: str | None = None,
+        browser: Browser = "chromium",
+        application: str | None = None,
+    ) -> Iterator[Session]:
+        """A browser of its own, watched from every side for the time of a `with` block."""
+        lab, number = self.lab, self._sessions
+        self._sessions += 1
+        record = lab.directory / f"site-{number}.jsonl"
+        client = Capture(lab, lab.client, LAN, "out", lab.directory / f"client-{number}.pcap")
+        internet = Capture(lab, lab.internet, WAN, "in", lab.directory / f"internet-{number}.pcap")
+        with (
+            self._application(application) as options,
+            self._site(record, options),
+            client,
+            internet,
+            OPENERS[browser](lab, authorities, camera=camera, proxy=proxy) as tabs,
+        ):
+            session = Session(
+                origin=f"{scheme}://{SITE_NAME}",
+                tabs=tabs,
+                keep=str(lab.directory / f"page-{number}"),
+                client_addresses=lab.client_addresses,
+            )
+            yield session
+        session.received += [json.loads(line) for line in record.read_text().splitlines()]
+        session.sent += client.packets
+        session.arrived += [item for item in internet.packets if item.src in lab.client_addresses]
+
     def call(
         self,
         path: str,
@@ -160,25 +226,17 @@ class World:
         browser: Browser = "chromium",
         application: str | None = None,
     ) -> Outcome:
-        """Open a page of the site in a browser of its own and watch until it is done."""
-        lab, number = self.lab, self._calls
-        self._calls += 1
-        record = lab.directory / f"site-{number}.jsonl"
-        client = Capture(lab, lab.client, LAN, "out", lab.directory / f"client-{number}.pcap")
-        internet = Capture(lab, lab.internet, WAN, "in", lab.directory / f"internet-{number}.pcap")
-        url = f"{scheme}://{SITE_NAME}/{path}"
-        with (
-            self._application(application) as options,
-            self._site(record, options),
-            client,
-            internet,
-            OPENERS[browser](lab, url, authorities, camera=camera, proxy=proxy) as page,
-        ):
-            read = page.finish(PAGE_SECONDS)
-        (lab.directory / f"page-{number}.json").write_text(json.dumps(read, indent=1))
-        received = [json.loads(line) for line in record.read_text().splitlines()]
-        arrived = [item for item in internet.packets if item.src in lab.client_addresses]
-        return Outcome(read, received, client.packets, arrived, lab.client_addresses)
+        """Open one page of the site in a browser of its own and watch until it is done."""
+        with self.session(
+            authorities,
+            scheme=scheme,
+            camera=camera,
+            proxy=proxy,
+            browser=browser,
+            application=application,
+        ) as session:
+            page = session.open(path)
+        return session.outcome(page)
 
 
 @contextmanager

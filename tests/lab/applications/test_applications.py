@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.browsers.tab import BROWSERS
+
 from ..claims import (
     ALONE,
     assert_call_went_direct,
@@ -22,7 +24,7 @@ from ..claims import (
 )
 from ..guard import PROXY, running_guard
 from ..net import CLIENT, CLIENT_PUBLIC
-from ..world import BROWSERS, Browser, Outcome, World
+from ..world import Browser, Outcome, World
 
 
 @dataclass(frozen=True)
