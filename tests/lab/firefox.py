@@ -29,6 +29,12 @@ from .browser import fresh_home, trust
 from .net import Lab
 from .process import Process
 
+# Popups open without a click, and timers of tabs in the background run as in the foreground.
+PAGES: Preferences = {
+    "dom.disable_open_during_load": False,
+    "dom.min_background_timeout_value": 4,
+    "dom.timeout.enable_budget_timer_throttling": False,
+}
 # Grants every page a made-up camera and microphone. With real ones, Firefox would tell the page its
 # host addresses in clear from then on; made-up ones do not count for that, so it is told to.
 CAMERA_GRANTED: Preferences = {
@@ -39,7 +45,7 @@ CAMERA_GRANTED: Preferences = {
 
 
 def _preferences(camera: bool, proxy: str | None) -> Preferences:
-    chosen = {**(CAMERA_GRANTED if camera else {}), "network.proxy.type": 0}
+    chosen = {**PAGES, **(CAMERA_GRANTED if camera else {}), "network.proxy.type": 0}
     if proxy is not None:
         host, _, port = proxy.rpartition(":")
         chosen["network.proxy.type"] = 1

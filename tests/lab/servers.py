@@ -13,6 +13,20 @@ from .net import APPROVED_TURN, SITE_TURN, STUN_ONLY, Lab, Role
 from .process import Process
 
 PORT = 3478
+# More ports of the STUN server, so that a capture tells by its port which attempt a packet is from.
+ATTEMPT_PORTS = range(10000, 11000)
+ATTEMPT_PACKET = (
+    f"meta l4proto {{ tcp, udp }} th dport {ATTEMPT_PORTS[0]}-{ATTEMPT_PORTS[-1]} dnat"
+)
+ATTEMPTS = f"""
+table inet attempts {{
+  chain prerouting {{
+    type nat hook prerouting priority dstnat
+    ip daddr {STUN_ONLY.v4} {ATTEMPT_PACKET} ip to {STUN_ONLY.v4}:{PORT}
+    ip6 daddr {STUN_ONLY.v6} {ATTEMPT_PACKET} ip6 to [{STUN_ONLY.v6}]:{PORT}
+  }}
+}}
+"""
 # Below the range of ephemeral ports, so that a capture tells relayed addresses from all others.
 RELAY_PORTS = (20000, 20199)
 REALM = "lab.test"
@@ -69,4 +83,5 @@ def start_servers(lab: Lab) -> list[Process]:
         for address in role.addresses:
             process.wait_port("udp", address, PORT)
             process.wait_port("tcp", address, PORT)
+    lab.run(lab.internet, "nft", ATTEMPTS)
     return [process for _, process in started]

@@ -23,6 +23,8 @@ from .witness import Witness
 
 PAGES = Path(__file__).with_name("pages")
 APPLICATION_PAGES = Path(__file__).with_name("applications") / "pages"
+WAYS = Path(__file__).parents[1] / "page" / "ways.js"
+PLAIN = "<!doctype html><title>plain</title><body>"
 HTTP, HTTPS = 80, 443
 
 
@@ -38,6 +40,8 @@ class Site:
         app = web.Application(middlewares=[self._witness.middleware])
         app.router.add_get("/config.json", self._config)
         app.router.add_get("/config.js", self._config_script)
+        app.router.add_get("/page/ways.js", self._ways)
+        app.router.add_get("/plain", self._plain)
         app.router.add_get("/ws", self._websocket)
         app.router.add_post("/whip", self._whip)
         app.router.add_delete("/whip/{call}", self._whip_end)
@@ -51,6 +55,13 @@ class Site:
         """The same for sites that have it in a script of theirs."""
         text = f"export default {json.dumps({'iceServers': self._ice_servers})};\n"
         return web.Response(text=text, content_type="text/javascript")
+
+    async def _ways(self, request: web.Request) -> web.FileResponse:
+        return web.FileResponse(WAYS)
+
+    async def _plain(self, request: web.Request) -> web.Response:
+        """A page for frames, which the ways around the guard ask for."""
+        return web.Response(text=PLAIN, content_type="text/html")
 
     async def _websocket(self, request: web.Request) -> web.WebSocketResponse:
         """{type, sdp} and {candidate, sdpMid, sdpMLineIndex}, as most tutorials do it."""
