@@ -99,7 +99,9 @@ class Capture:
         self.packets: list[Packet] = []
         self._lab, self._namespace, self._path = lab, namespace, path
         # Unbuffered at both ends, and without the change of user that would forbid the file.
-        how = ["-U", "--immediate-mode", "-n", "-s", "0", "-Z", "root", "-B", "16384"]
+        # A place in the kernel's buffer is as long as the snapshot: whole packets of 256 KB would
+        # leave it 64 places, which a page with many connections fills.
+        how = ["-U", "--immediate-mode", "-n", "-s", "2048", "-Z", "root", "-B", "16384"]
         self._argv = ["tcpdump", *how, "-i", link, "-Q", direction, "-w", str(path)]
 
     def __enter__(self) -> Self:

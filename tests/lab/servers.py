@@ -14,10 +14,8 @@ from .process import Process
 
 PORT = 3478
 # More ports of the STUN server, so that a capture tells by its port which attempt a packet is from.
-ATTEMPT_PORTS = range(10000, 11000)
-ATTEMPT_PACKET = (
-    f"meta l4proto {{ tcp, udp }} th dport {ATTEMPT_PORTS[0]}-{ATTEMPT_PORTS[-1]} dnat"
-)
+ATTEMPT_PORTS = range(30000, 31000)
+ATTEMPT_PACKET = f"meta l4proto {{ tcp, udp }} th dport {ATTEMPT_PORTS[0]}-{ATTEMPT_PORTS[-1]} dnat"
 ATTEMPTS = f"""
 table inet attempts {{
   chain prerouting {{

@@ -109,6 +109,9 @@ def try_all(session: Session, ways: Sequence[str]) -> dict[str, dict[str, Any] |
             if number >= TABS:
                 written[ways[number - TABS]] = _result(tab)
             tab.goto(f"{session.origin}/ways.html")
+            import os, sys, time
+
+            print(time.time(), way, file=sys.stderr) if os.environ.get("DBG") else 0
             tab.evaluate("(given) => { attempt(given) }", [way, _servers(port)])
         for number in range(max(0, len(ways) - TABS), len(ways)):
             written[ways[number]] = _result(tabs[number % TABS])

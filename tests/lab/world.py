@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -109,13 +109,20 @@ class Session:
     sent: list[Packet] = field(default_factory=list)
     arrived: list[Packet] = field(default_factory=list)
 
-    def open(self, path: str, seconds: float = PAGE_SECONDS) -> dict[str, Any]:
+    def open(self, path: str) -> dict[str, Any]:
         """Open a page in a tab of its own and return what it wrote down when it was done."""
-        with self.tabs.open() as tab:
-            tab.goto(f"{self.origin}/{path}")
-            read = finish(tab, seconds)
-        Path(f"{self.keep}-{self.pages}.json").write_text(json.dumps(read, indent=1))
-        self.pages += 1
+        return self.open_all([path])[0]
+
+    def open_all(self, paths: Sequence[str]) -> list[dict[str, Any]]:
+        """The same for some pages at a time, each in a tab of its own."""
+        with ExitStack() as stack:
+            tabs = [stack.enter_context(self.tabs.open()) for _ in paths]
+            for tab, path in zip(tabs, paths, strict=True):
+                tab.goto(f"{self.origin}/{path}")
+            read = [finish(tab, PAGE_SECONDS) for tab in tabs]
+        for page in read:
+            Path(f"{self.keep}-{self.pages}.json").write_text(json.dumps(page, indent=1))
+            self.pages += 1
         return read
 
     def outcome(self, page: dict[str, Any]) -> Outcome:

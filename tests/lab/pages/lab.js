@@ -91,7 +91,8 @@ async function readStats(pc) {
 }
 
 function overWebSocket(pc) {
-  const socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/ws`);
+  // A srcdoc document has no location of its own.
+  const socket = new WebSocket(new URL("/ws", document.baseURI).href.replace(/^http/, "ws"));
   const opened = new Promise((resolve, reject) => {
     socket.onopen = resolve;
     socket.onerror = () => reject(new Error("the WebSocket failed"));
