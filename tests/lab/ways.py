@@ -6,37 +6,57 @@ from. Attempts run in a few tabs at a time, each in a page freshly loaded.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import cycle
-from pathlib import Path
 from typing import Any
 
 from tests.browsers.environment import BrowserError
 from tests.browsers.tab import Tab
 
 from .browser import finish
-from .capture import Packet
 from .leaks import addresses_in, local_names_in
 from .net import STUN_ONLY
 from .servers import ATTEMPT_PORTS
 from .site import WAYS
-from .world import Outcome, Session
+from .world import Session
 
 TABS = 8
 # Longer than WAY_MS and GATHERING_MS of pages/ways.js together.
-ATTEMPT_SECONDS = 8.0
+ATTEMPT_SECONDS = 10.0
 NOT_HERE = "not here:"
 RELAY = re.compile(r" typ relay( |$)")
+# What the ways' script needs of a window before it is asked for one.
+LIST = """
+globalThis.window = globalThis;
+globalThis.location = {href: "http://site.lab.test/"};
+require(process.argv[1]);
+console.log(JSON.stringify(Object.keys(WAYS)));
+"""
+
+Written = dict[str, Any] | None
+
+
+def names() -> list[str]:
+    """The ways' names, by running their script; none where node is missing, as the lab is then."""
+    if shutil.which("node") is None:
+        return []
+    argv = ["node", "-e", LIST, str(WAYS)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    found: list[str] = json.loads(done.stdout)
+    return found
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """What one way came to in one run; `page` is None where the way put another page in place."""
+    """What one way came to in one run."""
 
-    page: Mapping[str, Any] | None
+    page: Written  # what pages/ways.js wrote down; None if nothing was left of it
     packets: int  # from the client straight to the attempt's port
     addresses: tuple[str, ...]  # of the client, in what the page could read
 
@@ -46,44 +66,25 @@ class Attempt:
         return self.page is None or not str(self.page["error"]).startswith(NOT_HERE)
 
     @property
-    def not_relayed(self) -> list[str]:
-        """The candidates that a relay-only page does not have."""
-        candidates = self.page["candidates"] if self.page else []
-        return [item for item in candidates if item and not RELAY.search(item)]
-
-    @property
     def policy(self) -> str | None:
-        """What the connection's configuration says, if there was a connection."""
+        """What the connection's configuration says, if there is a connection."""
         configuration = self.page["configuration"] if self.page else None
-        return configuration and configuration["iceTransportPolicy"]
+        return str(configuration["iceTransportPolicy"]) if configuration else None
 
     @property
     def leaks(self) -> bool:
-        return bool(self.packets or self.addresses or self.not_relayed)
-
-    @property
-    def holds(self) -> bool:
-        """No packet, nothing to read, and a connection, if there is one, that is relay-only."""
-        return not self.leaks and self.policy in (None, "relay")
+        """A packet was sent, or the page got what a relay-only page does not get."""
+        candidates = self.page["candidates"] if self.page else []
+        others = [item for item in candidates if item and not RELAY.search(item)]
+        return bool(self.packets or self.addresses or others)
 
     @property
     def verdict(self) -> str:
         if not self.is_here:
             return "not here"
-        return "leaks" if self.leaks else "holds" if self.holds else f"policy {self.policy}"
-
-
-@dataclass(frozen=True)
-class Attempts:
-    """All attempts of one session by their way, and a call after them."""
-
-    by_way: Mapping[str, Attempt]
-    call: Outcome
-
-
-def names() -> list[str]:
-    """The ways' names, as far as they can be known without running the script: see `WAY`."""
-    raise NotImplementedError
+        if self.leaks:
+            return "leaks"
+        return "leads nowhere" if self.policy is None else f"holds by policy {self.policy}"
 
 
 def _servers(port: int) -> dict[str, Any]:
@@ -91,28 +92,42 @@ def _servers(port: int) -> dict[str, Any]:
     return {"iceServers": [{"urls": url} for url in urls]}
 
 
-def _result(tab: Tab) -> dict[str, Any] | None:
+def _start(session: Session, tab: Tab, way: str, port: int) -> None:
+    tab.goto(f"{session.origin}/ways.html")
+    # From outside, so that it counts as the user's doing: some ways need that.
+    tab.evaluate("(given) => { attempt(given) }", [way, _servers(port)])
+
+
+def _end(tab: Tab) -> Written:
     try:
         return finish(tab, ATTEMPT_SECONDS)
     except BrowserError:
         return None
 
 
-def try_all(session: Session, ways: Sequence[str]) -> dict[str, dict[str, Any] | None]:
-    """What the page wrote down of each way."""
-    written: dict[str, dict[str, Any] | None] = {}
-    running: dict[int, str] = {}
+def try_all(session: Session, ways: Sequence[str]) -> dict[str, Written]:
+    """What the page wrote down of each way, in their order; the n-th had the n-th port."""
+    written: dict[str, Written] = dict.fromkeys(ways)
+    waiting: dict[int, str] = {}
     with ExitStack() as stack:
         tabs = [stack.enter_context(session.tabs.open()) for _ in range(TABS)]
-        for number, (way, port) in enumerate(zip(ways, ATTEMPT_PORTS, strict=False)):
-            tab = tabs[number % TABS]
-            if number >= TABS:
-                written[ways[number - TABS]] = _result(tab)
-            tab.goto(f"{session.origin}/ways.html")
-            import os, sys, time
-
-            print(time.time(), way, file=sys.stderr) if os.environ.get("DBG") else 0
-            tab.evaluate("(given) => { attempt(given) }", [way, _servers(port)])
-        for number in range(max(0, len(ways) - TABS), len(ways)):
-            written[ways[number]] = _result(tabs[number % TABS])
+        for number, way in enumerate(ways):
+            place = number % TABS
+            if place in waiting:
+                written[waiting[place]] = _end(tabs[place])
+            _start(session, tabs[place], way, ATTEMPT_PORTS[number])
+            waiting[place] = way
+        for place, way in waiting.items():
+            written[way] = _end(tabs[place])
     return written
+
+
+def attempts(session: Session, written: dict[str, Written]) -> dict[str, Attempt]:
+    """The same with what the captures of the session, which has ended, say of each."""
+    packets = Counter(packet.dport for packet in session.arrived)
+    found = {}
+    for port, (way, page) in zip(ATTEMPT_PORTS, written.items(), strict=False):
+        text = json.dumps(page)
+        addresses = (*addresses_in(text, session.client_addresses), *local_names_in(text))
+        found[way] = Attempt(page, packets[port], addresses)
+    return found

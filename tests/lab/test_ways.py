@@ -1,0 +1,124 @@
+"""Every way around the page guard: it leaks without rtcguard, and comes to nothing behind it.
+
+All ways are tried in one session of a browser without rtcguard and in one behind it; each test then
+looks at what came of its way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pytest
+
+from tests.browsers.tab import BROWSERS
+
+from . import ways
+from .capture import Packet, flows
+from .claims import assert_connected_over_relay, assert_page_learned_nothing
+from .guard import PROXY, PROXY_PORT, running_guard
+from .leaks import past_proxy
+from .net import GATEWAY, STUN_ONLY
+from .servers import ATTEMPT_PORTS
+from .world import Browser, Outcome, World
+
+pytestmark = pytest.mark.lab
+
+NAMES = ways.names()
+# What a browser does not have.
+LACKING: dict[Browser, set[str]] = {
+    "chromium": set(),
+    "firefox": {"prefixed constructor"},
+}
+# What gets around ring 1, and why; ring 3 is what holds there.
+OPEN: dict[Browser, dict[str, str]] = {
+    "chromium": {},
+    "firefox": {},
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One session: all attempts, then an ordinary call."""
+
+    attempts: dict[str, ways.Attempt]
+    call: Outcome
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One browser, without rtcguard and behind it."""
+
+    browser: Browser
+    bare: Run
+    guarded: Run
+
+
+def _run(world: World, browser: Browser, *, guarded: bool) -> Run:
+    with ExitStack() as stack:
+        guard = stack.enter_context(running_guard(world)) if guarded else None
+        authority = guard.ca if guard else world.ca.certificate
+        proxy = PROXY if guard else None
+        session = stack.enter_context(world.session([authority], proxy=proxy, browser=browser))
+        written = ways.try_all(session, NAMES)
+        page = session.open("data.html")
+    return Run(ways.attempts(session, written), session.outcome(page))
+
+
+@pytest.fixture(scope="module")
+def told(verdict: Callable[[str], None]) -> Iterator[dict[str, list[str]]]:
+    """By way: what was found in each browser; in the end a line for each way."""
+    found: dict[str, list[str]] = {name: [] for name in NAMES}
+    yield found
+    for name, verdicts in found.items():
+        verdict(f"way: {name}: {'; '.join(verdicts)}")
+
+
+@pytest.fixture(scope="module", params=BROWSERS)
+def trial(request: pytest.FixtureRequest, world: World, told: dict[str, list[str]]) -> Trial:
+    browser: Browser = request.param
+    made = Trial(
+        browser,
+        bare=_run(world, browser, guarded=False),
+        guarded=_run(world, browser, guarded=True),
+    )
+    for name in NAMES:
+        bare, guarded = made.bare.attempts[name], made.guarded.attempts[name]
+        told[name].append(f"{browser} bare {bare.verdict}, guarded {guarded.verdict}")
+    return made
+
+
+def _is_of_open_way(trial: Trial, packet: Packet) -> bool:
+    return (
+        packet.dst in STUN_ONLY.addresses
+        and packet.dport in ATTEMPT_PORTS
+        and NAMES[packet.dport - ATTEMPT_PORTS[0]] in OPEN[trial.browser]
+    )
+
+
+@pytest.mark.parametrize("way", NAMES)
+def test_the_way_leaks_without_rtcguard_and_not_behind_it(trial: Trial, way: str) -> None:
+    bare, guarded = trial.bare.attempts[way], trial.guarded.attempts[way]
+    if way in LACKING[trial.browser]:
+        assert not bare.is_here and not guarded.is_here, (bare, guarded)
+        return
+    assert bare.leaks, f"no control: {bare}"
+    if way in OPEN[trial.browser]:
+        assert guarded.leaks, f"does not leak any more, so it is not open: {guarded}"
+        return
+    assert not guarded.leaks, guarded
+    assert guarded.policy in (None, "relay"), guarded
+
+
+def test_behind_rtcguard_nothing_else_was_sent(trial: Trial) -> None:
+    """To no server and no port that belongs to no way, or to one that holds."""
+    sent = past_proxy(trial.guarded.call.sent, (GATEWAY.v4, PROXY_PORT))
+    others = [packet for packet in sent if not _is_of_open_way(trial, packet)]
+    assert not others, flows(others)
+
+
+def test_after_all_ways_a_call_connects_over_the_relay(trial: Trial) -> None:
+    assert trial.bare.call.page["connected"] and trial.bare.call.local_type != "relay"
+    assert_connected_over_relay(trial.guarded.call)
+    assert_page_learned_nothing(trial.guarded.call)
