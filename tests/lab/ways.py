@@ -84,7 +84,9 @@ class Attempt:
             return "not here"
         if self.leaks:
             return "leaks"
-        return "leads nowhere" if self.policy is None else f"holds by policy {self.policy}"
+        if self.policy == "relay":
+            return "holds"
+        return "leads nowhere" if self.policy is None else f"has policy {self.policy}"
 
 
 def _servers(port: int) -> dict[str, Any]:
