@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from tests.browsers.tab import BROWSERS
-
 from .capture import flows
 from .claims import (
     assert_connected_over_relay,
@@ -22,7 +20,7 @@ from .claims import (
 from .guard import PROXY, running_guard
 from .leaks import addresses_in, packets_to
 from .net import CLIENT, PEER, STUN_ONLY
-from .world import Browser, Outcome, World
+from .world import BROWSERS, Browser, Outcome, World
 
 pytestmark = pytest.mark.lab
 

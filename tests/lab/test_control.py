@@ -7,13 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from tests.browsers.environment import BrowserError
-from tests.browsers.tab import BROWSERS
 
 from .capture import flows
 from .claims import assert_call_went_direct, assert_hidden_hosts_told, assert_told
 from .leaks import LINK_LOCAL_PROTOCOLS, packets_to
 from .net import CLIENT, SITE
-from .world import Browser, World
+from .world import BROWSERS, Browser, World
 
 pytestmark = [pytest.mark.lab, pytest.mark.parametrize("browser", BROWSERS)]
 

@@ -9,8 +9,6 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.browsers.tab import BROWSERS
-
 from .capture import flows
 from .claims import (
     ALONE,
@@ -22,7 +20,7 @@ from .claims import (
 from .guard import PROXY, running_guard
 from .leaks import packets_to
 from .net import APPROVED_TURN, CLIENT, CLIENT_PUBLIC, SITE_TURN, STUN_ONLY
-from .world import Browser, World
+from .world import BROWSERS, Browser, World
 
 pytestmark = [pytest.mark.lab, pytest.mark.parametrize("browser", BROWSERS)]
 

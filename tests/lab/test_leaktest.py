@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 
-from tests.browsers.tab import BROWSERS
-
 from .capture import flows
 from .claims import (
     assert_nothing_reached_the_site,
@@ -22,7 +20,7 @@ from .claims import (
 from .guard import PROXY, running_guard
 from .leaks import addresses_in, local_names_in, packets_to
 from .net import APPROVED_TURN, CLIENT, CLIENT_PUBLIC, SITE_TURN, STUN_ONLY
-from .world import Browser, Outcome, World
+from .world import BROWSERS, Browser, Outcome, World
 
 pytestmark = [
     pytest.mark.lab,

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.browsers.tab import BrowserName, Tabs
+from tests.browsers.tab import BROWSERS as BROWSERS
+from tests.browsers.tab import BrowserName as Browser
+from tests.browsers.tab import Tabs
 
 from .applications.packages import node_modules
 from .applications.table import APPLICATIONS
@@ -25,7 +27,6 @@ from .site import HTTP, HTTPS
 
 ROOT = Path(__file__).parents[2]
 PAGE_SECONDS = 20.0
-Browser = BrowserName
 OPENERS = {"chromium": open_chromium, "firefox": open_firefox}
 
 

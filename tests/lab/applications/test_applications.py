@@ -12,8 +12,6 @@ from typing import Any
 
 import pytest
 
-from tests.browsers.tab import BROWSERS
-
 from ..claims import (
     ALONE,
     assert_call_went_direct,
@@ -24,7 +22,7 @@ from ..claims import (
 )
 from ..guard import PROXY, running_guard
 from ..net import CLIENT, CLIENT_PUBLIC
-from ..world import Browser, Outcome, World
+from ..world import BROWSERS, Browser, Outcome, World
 
 
 @dataclass(frozen=True)
