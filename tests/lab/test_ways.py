@@ -35,13 +35,33 @@ LACKING: dict[Browser, set[str]] = {
         "prefixed constructor",
         "functions on the stack",
         "a reaction in setHTMLUnsafe",
-        "picture in picture",
     },
 }
-# What gets around ring 1, and why; ring 3 is what holds there.
-OPEN: dict[Browser, dict[str, str]] = {
-    "chromium": {},
-    "firefox": {},
+# What gets around ring 1, and why: a script in a page is told of nothing there, so ring 3 has to hold.
+FIRST_WINDOW = "the frame still shows its first about:blank, and nothing tells of what comes"
+RETURNED = "a document that a javascript: URL returns is in place before anything tells of it"
+PARSED = "of this shadow root only the parser has a hold"
+OPEN_BOTH = {
+    "javascript: URL that returns a document in place of a page": RETURNED,
+    "javascript: URL that returns a document, by the frame's location": RETURNED,
+    "javascript: URL that returns a document, by the location of an empty frame": RETURNED,
+    "blob whose URL a worker made, by the location of an empty frame": FIRST_WINDOW,
+    "frame of a data: URL by its location": FIRST_WINDOW,
+    "frame of a data: URL by a link": FIRST_WINDOW,
+    "frame of a data: URL by window.open": FIRST_WINDOW,
+    "srcdoc in a closed declarative shadow tree": PARSED,
+    "srcdoc in a closed declarative shadow tree, parsed apart": PARSED,
+    "srcdoc in a closed declarative shadow tree, written": PARSED,
+    "a reaction in an option that is set": "the setter of a list's index is no function to replace",
+}
+OPEN: dict[Browser, dict[str, str]] = {"chromium": OPEN_BOTH, "firefox": OPEN_BOTH}
+# Open as well, but lost or won from run to run: the page looks at a window all the time and may see
+# it before the first script in it has run. Only their control is claimed.
+RACES = {
+    "window.open, then about:blank again",
+    "about:blank in place of a page, looked for all the time",
+    "a page in place of a page, looked for all the time",
+    "srcdoc in place of a page, looked for all the time",
 }
 
 
@@ -100,7 +120,7 @@ def _is_of_open_way(trial: Trial, packet: Packet) -> bool:
     return (
         packet.dst in STUN_ONLY.addresses
         and packet.dport in ATTEMPT_PORTS
-        and NAMES[packet.dport - ATTEMPT_PORTS[0]] in OPEN[trial.browser]
+        and NAMES[packet.dport - ATTEMPT_PORTS[0]] in OPEN[trial.browser].keys() | RACES
     )
 
 
@@ -111,6 +131,8 @@ def test_the_way_leaks_without_rtcguard_and_not_behind_it(trial: Trial, way: str
         assert not bare.is_here and not guarded.is_here, (bare, guarded)
         return
     assert bare.leaks, f"no control: {bare}"
+    if way in RACES:
+        return
     if way in OPEN[trial.browser]:
         assert guarded.leaks, f"does not leak any more, so it is not open: {guarded}"
         return
