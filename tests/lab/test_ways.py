@@ -37,7 +37,7 @@ LACKING: dict[Browser, set[str]] = {
         "a reaction in setHTMLUnsafe",
     },
 }
-# What gets around ring 1, and why: a script in a page is told of nothing there, so ring 3 has to hold.
+# What gets around ring 1, and why. Ring 3 has to hold there.
 FIRST_WINDOW = "the frame still shows its first about:blank, and nothing tells of what comes"
 RETURNED = "a document that a javascript: URL returns is in place before anything tells of it"
 PARSED = "of this shadow root only the parser has a hold"
