@@ -95,8 +95,10 @@ class RtcGuard:
                     parties = flows.parties_of(flow)
                     self._documents.put_guard(request, response, parties, tell)
                 return
-            if self._config.page.guard and flows.is_worker_script(request):
-                return  # held whole, for `response`
+            if self._config.page.guard:
+                self._documents.keep_apart(request, response)
+                if flows.is_worker_script(request):
+                    return  # held whole, for `response`
             head = flows.head_of(response)
             if self._judges_inbound(flow):
                 plan = response_plan(head, flows.fetch_destination(request))

@@ -126,6 +126,16 @@ class Documents:
             return opens and bool(fetch_destination(request))
         return kind.is_sniffed and opens and not _is_nosniff(response)
 
+    def keep_apart(self, request: http.Request, response: http.Response) -> None:
+        """Keeps what may be a document, and goes to a script or an image without the guard, from
+        being shown later: both browsers show a document out of the cache that a fetch filled."""
+        if content_type.read(response.headers.get("content-type")).is_plain:
+            return
+        if fetch_destination(request) == "image":  # SVG: pages are full of it
+            response.headers.add("vary", "Sec-Fetch-Dest")
+        else:
+            response.headers["cache-control"] = "no-store"
+
     def put_guard(
         self,
         request: http.Request,

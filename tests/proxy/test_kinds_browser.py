@@ -222,6 +222,36 @@ def test_what_a_script_fetches_stays_byte_for_byte(raw: RawOrigin, through: Tab,
             assert tab.evaluate(fetched, path) == text
 
 
+SVG = f'<svg xmlns="http://www.w3.org/2000/svg"><script>{FIRST}</script></svg>'
+COPY = """async ([path, how]) => {
+    if (how === 'fetch') return (await (await fetch(path)).text()).length;
+    await new Promise((yes, no) => {
+        const element = document.createElement(how === 'image' ? 'img' : 'link');
+        Object.assign(element, { onload: yes, onerror: no, rel: 'prefetch' });
+        element[how === 'image' ? 'src' : 'href'] = path;
+        document.head.append(element);
+        setTimeout(yes, 1000);
+    });
+}"""
+
+
+@pytest.mark.parametrize("how", ["fetch", "prefetch", "image"])
+def test_a_copy_that_was_fetched_is_not_shown_as_a_document(
+    raw: RawOrigin, through: Tab, bare: Tab, how: str
+) -> None:
+    """Chromium shows a document out of the cache that a fetch filled, as the control tells."""
+    lasting = {"cache-control": "public, max-age=86400, immutable"}
+    body, kind = (SVG, "image/svg+xml") if how == "image" else (TITLED, "text/html; charset=utf-8")
+    for tab, policy, path in ((bare, "all", "/bare"), (through, "relay", "/through")):
+        tab.goto(raw.put("/", "<!doctype html><head></head><body>"))
+        url = raw.put(path, body, kind, headers=lasting)
+        tab.evaluate(COPY, [path, how])
+        tab.goto(url)
+        assert tab.evaluate("() => window.first") == policy
+    if bare.browser == "chromium":
+        assert (raw.paths().count("/bare"), raw.paths().count("/through")) == (1, 2)
+
+
 OBJECT = """(path) => new Promise((resolve) => {
     window.ran = false;
     const object = document.createElement('object');
