@@ -11,6 +11,8 @@ import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+# The policy of Trusted Types that guard.js makes; it comes first, so no page can make it again.
+TRUSTED = "rtcguard"
 _WHITE = "\t\n\f\r "
 # Chromium also takes `sha-256` for a hash.
 _NONCE_OR_HASH = re.compile(
@@ -46,6 +48,9 @@ def _edit(policy: str, script_hash: str, report_url: str) -> str:
     index, sources = _effective(policy, scripts)
     if index is not None and not _runs(sources, expression):
         policy = _grant(policy, index, "script-src", sources, expression)
+    index, sources = _effective(policy, ("trusted-types",))
+    if index is not None and not {"*", TRUSTED}.intersection(sources):
+        policy = _grant(policy, index, "trusted-types", sources, TRUSTED)
     return _connect(policy, report_url)
 
 

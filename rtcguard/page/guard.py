@@ -59,4 +59,4 @@ def _source() -> str:
 
 _SOURCE = _source()
 # A guard that could not be set up, in a browser that lacks something, leaves no WebRTC behind.
-_FAILED = "delete globalThis.RTCPeerConnection;delete globalThis.webkitRTCPeerConnection;throw e"
+_FAILED = "delete self.RTCPeerConnection;delete self.webkitRTCPeerConnection;throw e"

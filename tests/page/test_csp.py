@@ -140,3 +140,19 @@ def test_any_text_is_edited_without_an_error(value: str) -> None:
 )
 def test_what_a_worker_needs(value: str, edited: str) -> None:
     assert csp.reach(value, URL) == edited
+
+
+@pytest.mark.parametrize(
+    ("value", "allowed"),
+    [
+        ("trusted-types one two", "trusted-types one two rtcguard"),
+        ("trusted-types 'none'", "trusted-types rtcguard"),
+        ("trusted-types", "trusted-types rtcguard"),
+        ("trusted-types *", "trusted-types *"),
+        ("require-trusted-types-for 'script'", "require-trusted-types-for 'script'"),
+    ],
+)
+def test_the_guards_own_policy_of_trusted_types(value: str, allowed: str) -> None:
+    made = csp.allow(value, "sha256-x", "https://site.example/r")
+    assert made == allowed
+    assert csp.allow(made, "sha256-x", "https://site.example/r") == allowed
