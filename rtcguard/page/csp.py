@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-# The policy of Trusted Types that guard.js makes; it comes first, so no page can make it again.
+# The policy of Trusted Types that the guard makes; it comes first, so no page can make it again.
 TRUSTED = "rtcguard"
 _WHITE = "\t\n\f\r "
 # Chromium also takes `sha-256` for a hash.

@@ -1,14 +1,25 @@
-"""The page guard: `guard.js` with its settings written in, as the text of one inline script."""
+"""The page guard: `script/` with its settings written in, as the text of one inline script.
+
+captured        what is needed later, taken before the page can change it; the rules of all files
+configuration   reports; what becomes of the servers and the policy that a page asks for
+constructor     RTCPeerConnection and setConfiguration
+documents       those that have no server carry the guard in their source
+realms          other windows of the same origin, watched for
+doors           all that puts a frame in or gives out a window
+"""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
-from typing import Literal
+from typing import Final, Literal
 
 import minify
 
 Mode = Literal["relay", "block", "observe"]
+
+# One function, read in this order.
+_FILES: Final = ("captured", "configuration", "constructor", "documents", "realms", "doors")
 
 
 @dataclass(frozen=True)
@@ -52,8 +63,9 @@ def script(settings: GuardSettings) -> str:
 
 
 def _source() -> str:
-    """guard.js as it is sent: without comments and needless spaces, and with short local names."""
-    text = resources.files(__package__).joinpath("guard.js").read_text("ascii")
+    """The files as they are sent: without comments and needless spaces, with short local names."""
+    folder = resources.files(__package__).joinpath("script")
+    text = "".join(folder.joinpath(f"{name}.js").read_text("ascii") for name in _FILES)
     return str(minify.string("text/javascript", text))
 
 

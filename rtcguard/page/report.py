@@ -18,7 +18,7 @@ from rtcguard.page.guard import GuardSettings, Mode
 from rtcguard.policy.record import Record
 
 MAX_BODY: Final = 65536  # bytes
-MAX_URLS: Final = 64  # guard.js sends no more, and cuts each at this length
+MAX_URLS: Final = 64  # the guard sends no more, and cuts each at this length
 MAX_URL: Final = 512
 MAX_CANDIDATE: Final = 1024
 
@@ -64,7 +64,7 @@ def read_report(
     """The records that one report's body makes, `settings` being what the page's guard was given
     (its token is not looked at) and `rule` what decided them.
 
-    Raises ParseError for everything that guard.js does not send, a wrong token included.
+    Raises ParseError for everything that the guard does not send, a wrong token included.
     """
     report = _read(body)
     if not verify_token(_text(report, "token", 128), key=key, client=client, site=site):
@@ -153,7 +153,7 @@ def _server(
 def _verdict(
     uri: ServerUri, settings: GuardSettings, approved: set[tuple[str, int, str]]
 ) -> tuple[str, str]:
-    """Action and reason for one server that a page asked for, as guard.js treats it."""
+    """Action and reason for one server that a page asked for, as the guard treats it."""
     if settings.mode == "observe":
         return "observed", f"the page asked for {uri}"
     if settings.mode == "block":

@@ -2,8 +2,9 @@
 // goes through the proxy first, which puts the page guard in as it does everywhere else.
 //
 // One expression, given the reserved path for that (worker.py writes it in and takes the comments
-// and line ends out). guard.js tells the rules that hold here too; one more: a promise of ours has
-// its own `constructor` and `then`, for awaiting it would ask Promise.prototype, the worker's own.
+// and line ends out). script/captured.js tells the rules that hold here too; one more: a promise of
+// ours has its own `constructor` and `then`, for awaiting it would ask Promise.prototype, the
+// worker's own.
 (path) => {
   "use strict";
   const { apply, construct } = Reflect;
