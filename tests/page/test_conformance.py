@@ -99,7 +99,6 @@ DIFFERENCES = {
 }
 ONLY_IN = {
     "chromium": {
-        "frames: attributes of a blob of SVG": PICTURE,
         "traces: what the page has loaded": REPORTS,
         "constructor: which members of a server are read": READING,
         "constructor: the order in which members of a server are read": READING,
@@ -127,6 +126,8 @@ ONLY_IN = {
         "configuration: setConfiguration with turn, credentialType unknown": UNTOLD,
     },
 }
+# What is seen of these hangs on the moment: at first nothing is shown, then the image.
+ON_THEIR_WAY = {"frames: attributes of a blob of SVG", "frames: attributes of a blob of XHTML"}
 # Without names under `.local`, which both would announce on the network.
 CHROMIUM = [
     "--allow-loopback-in-peer-connection",
@@ -233,6 +234,7 @@ def test_a_guarded_page_differs_as_listed(checks: Checks, tabs: Tabs) -> None:
     assert _failed(bare) == {}
     assert _failed(guarded) == {}
     found = _differences(bare, guarded)
+    found = {name: both for name, both in found.items() if name not in ON_THEIR_WAY}
     listed = {**DIFFERENCES, **ONLY_IN[tabs.browser]}
     assert {name: both for name, both in found.items() if name not in listed} == {}
     assert listed.keys() - found.keys() == set(), "no difference any more"
