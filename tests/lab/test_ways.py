@@ -49,7 +49,6 @@ OPEN_BOTH = {
     "frame of a data: URL by its location": FIRST_WINDOW,
     "frame of a data: URL by a link": FIRST_WINDOW,
     "frame of a data: URL by window.open": FIRST_WINDOW,
-    "srcdoc in a closed declarative shadow tree": PARSED,
     "srcdoc in a closed declarative shadow tree, parsed apart": PARSED,
     "srcdoc in a closed declarative shadow tree, written": PARSED,
     "a reaction in an option that is set": "the setter of a list's index is no function to replace",
