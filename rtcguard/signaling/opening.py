@@ -208,8 +208,9 @@ def _readings(run: bytes) -> Iterator[bytes]:
     """The run, and what of it may be all: encoders write lines of one length and a shorter last
     one, and what stands on the next line (a boundary of multipart) may only look like more."""
     yield run
-    ends = [found.start() for found in radix.LINE_END.finditer(run)]
-    starts = [0, *(found.end() for found in radix.LINE_END.finditer(run))]
+    breaks = list(radix.LINE_END.finditer(run))
+    ends = [found.start() for found in breaks]
+    starts = [0, *(found.end() for found in breaks)]
     for index, end in enumerate(ends):
         following = ends[index + 1] if index + 1 < len(ends) else len(run)
         if following - starts[index + 1] != ends[0]:
