@@ -12,17 +12,21 @@ from rtcguard.policy.record import Record
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event. `time` is RFC 3339 in UTC with milliseconds, so that its text sorts by time."""
+    """One event. `time` is RFC 3339 in UTC with milliseconds, so that its text sorts by time.
+
+    Where it stands for several (`count` of the record), `time` is the first's, `last` the last's.
+    """
 
     time: str
     id: str
     node: str
     record: Record
+    last: str
 
     def to_dict(self) -> dict[str, Any]:
         """The event as it stands in JSON lines: every field, the empty ones too."""
         record = {name: getattr(self.record, name) for name in RECORD_FIELDS}
-        return {"time": self.time, "id": self.id, "node": self.node, **record}
+        return {"time": self.time, "id": self.id, "node": self.node, **record, "last": self.last}
 
     def to_row(self) -> tuple[Any, ...]:
         """The values in the order of `COLUMNS`, such as a database takes: what a page sent may hold
@@ -36,8 +40,9 @@ def _storable(value: str | int) -> str | int:
     return value
 
 
-RECORD_FIELDS: Final = tuple(field.name for field in fields(Record))
-COLUMNS: Final = ("time", "id", "node", *RECORD_FIELDS)
+_SECONDS: Final = ("began", "ended")  # they become `time` and `last`
+RECORD_FIELDS: Final = tuple(f.name for f in fields(Record) if f.name not in _SECONDS)
+COLUMNS: Final = ("time", "id", "node", *RECORD_FIELDS, "last")
 
 
 def timestamp(seconds: float) -> str:

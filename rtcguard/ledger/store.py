@@ -15,19 +15,35 @@ from typing import Any, Final
 from rtcguard.errors import StartError
 from rtcguard.ledger.event import COLUMNS, Event
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 _PATIENCE: Final = 10.0  # seconds that another's lock is waited for
 GROUPS: Final = ("address", "site", "client", "destination", "ring")
 
+_INTEGERS: Final = ("port", "count")
+_VERSION_2: Final = f"""
+CREATE INDEX events_ufrag ON events (ufrag, client) WHERE ufrag != '';
+CREATE INDEX events_told ON events (client, destination) WHERE kind IN ('server', 'name');
+CREATE TABLE rings (
+    node TEXT NOT NULL, ring TEXT NOT NULL, name TEXT NOT NULL, until TEXT NOT NULL,
+    detail TEXT NOT NULL, PRIMARY KEY (node, ring, name)
+);
+PRAGMA user_version = {SCHEMA_VERSION};
+"""
 _SCHEMA: Final = f"""
 CREATE TABLE events (
-    {", ".join(f"{c} {'INTEGER' if c == 'port' else 'TEXT'} NOT NULL" for c in COLUMNS)},
+    {", ".join(f"{c} {'INTEGER' if c in _INTEGERS else 'TEXT'} NOT NULL" for c in COLUMNS)},
     PRIMARY KEY (id)
 );
 CREATE INDEX events_time ON events (time);
 CREATE INDEX events_guard ON events (client, site, time) WHERE kind = 'guard';
-PRAGMA user_version = {SCHEMA_VERSION};
-"""
+{_VERSION_2}"""
+_FROM_1: Final = f"""
+ALTER TABLE events ADD COLUMN page TEXT NOT NULL DEFAULT '';
+ALTER TABLE events ADD COLUMN evidence TEXT NOT NULL DEFAULT '';
+ALTER TABLE events ADD COLUMN count INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE events ADD COLUMN last TEXT NOT NULL DEFAULT '';
+UPDATE events SET last = time;
+{_VERSION_2}"""
 _INSERT: Final = (
     f"INSERT OR IGNORE INTO events ({', '.join(COLUMNS)}) "
     f"VALUES ({', '.join('?' for _ in COLUMNS)})"
@@ -72,9 +88,8 @@ class Store:
     def _prepare(self) -> None:
         with self._transaction():  # two processes may come to a new file at once
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                for statement in _SCHEMA.split(";"):
-                    self._db.execute(statement)
+            for statement in {0: _SCHEMA, 1: _FROM_1}.get(version, "").split(";"):
+                self._db.execute(statement)
         if version > SCHEMA_VERSION:
             raise StartError(
                 f"{self.path}: the ledger is of version {version}, this rtcguard knows "
@@ -110,6 +125,52 @@ class Store:
         ).fetchone()
         return row is not None
 
+    def ring_up(self, node: str, ring: str, name: str, until: str, detail: str) -> None:
+        """A part of a ring says that it is in force until then, unless it says so again before.
+
+        `detail` is the part's own: the gateway's are the networks whose clients it holds."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO rings (node, ring, name, until, detail)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (node, ring, name, until, detail),
+            )
+
+    def rings_up(self, now: str) -> list[tuple[str, str, str, str]]:
+        """Rows (node, ring, name, detail) of what is in force."""
+        query = "SELECT node, ring, name, detail FROM rings WHERE until >= ?"
+        return self._db.execute(query, (now,)).fetchall()
+
+    def site_of_ufrag(self, client: str, ufrag: str, since: str) -> str:
+        """The site whose page or signaling had this user name fragment for this client, or ""."""
+        return self._one(
+            "SELECT site FROM events WHERE ufrag = ? AND client = ? AND site != '' AND time >= ?"
+            " ORDER BY time DESC LIMIT 1",
+            (ufrag, client, since),
+        )
+
+    def told_of(self, client: str, destination: str, since: str) -> tuple[str, str, str] | None:
+        """(kind, site, name) of the last ICE server, or name asked for, that led this client to a
+        destination: as the event has it (`host:port`), or a bare address for names."""
+        row: tuple[str, str, str] | None = self._db.execute(
+            "SELECT kind, site, name FROM events WHERE client = ? AND destination = ?"
+            " AND kind IN ('server', 'name') AND time >= ? ORDER BY time DESC LIMIT 1",
+            (client, destination, since),
+        ).fetchone()
+        return row
+
+    def last_guarded(self, client: str, since: str) -> str:
+        """The site whose page guard reported in last for this client, or ""."""
+        return self._one(
+            "SELECT site FROM events WHERE kind = 'guard' AND client = ? AND time >= ?"
+            " ORDER BY time DESC LIMIT 1",
+            (client, since),
+        )
+
+    def _one(self, query: str, values: tuple[str, ...]) -> str:
+        row = self._db.execute(query, values).fetchone()
+        return row[0] if row else ""
+
     def grouped(self, by: str, since: str) -> list[tuple[Any, ...]]:
         """Rows (key, action, count, first, last, clients, sites, destinations, scope) since then.
 
@@ -120,9 +181,9 @@ class Store:
             raise ValueError(f"{by!r} is none of {GROUPS}")
         where = "AND direction != 'inbound'" if by == "address" else ""
         query = f"""
-            SELECT {by}, action, COUNT(*), MIN(time), MAX(time), json_group_array(DISTINCT client),
-                   json_group_array(DISTINCT site), json_group_array(DISTINCT destination),
-                   MAX(scope)
+            SELECT {by}, action, SUM(count), MIN(time), MAX(last),
+                   json_group_array(DISTINCT client), json_group_array(DISTINCT site),
+                   json_group_array(DISTINCT destination), MAX(scope)
             FROM events WHERE {by} != '' AND time >= ? {where} GROUP BY {by}, action
         """
         rows = self._db.execute(query, (since,)).fetchall()

@@ -29,11 +29,13 @@ logger = logging.getLogger(__name__)
 
 
 def stamped(records: Iterable[Record], node: str) -> Iterator[Event]:
-    """Records as events of this node, now; each with an id of its own."""
+    """Records as events of this node, now or when they say; each with an id of its own."""
     now = ""
     for record in records:
         now = now or timestamp(time.time())
-        yield Event(now, secrets.token_hex(16), node, record)
+        began = timestamp(record.began) if record.began else now
+        last = timestamp(record.ended) if record.ended else now
+        yield Event(began, secrets.token_hex(16), node, record, last)
 
 
 class Writer:

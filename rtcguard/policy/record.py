@@ -14,11 +14,17 @@ Ring = Literal["page", "signaling", "network", "ledger"]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One attempt. What is not known stays empty; `port` 0 is unknown.
+    """One attempt, or several equal ones. What is not known stays empty; `port` 0 is unknown.
 
     `kind` says what it was: candidate, description (an SDP line outside candidates), server (an
     ICE server that a page asked for), connection (a page made an RTCPeerConnection), guard (a
-    page's guard reported in), stun (a STUN packet), payload (a whole message), rtcguard (itself).
+    page's guard reported in), stun (a STUN packet), name (a DNS
+    query), payload (a whole message), rtcguard (itself).
+
+    `page` is what is known of ring 1 where something reached the network: `guarded` (the site's
+    guard has reported in for this client), `unguarded`, or nothing. `evidence` says what tied the
+    attempt to `site`, where it was not seen there: `ufrag`, `server`, `name`, `time`.
+    `began` and `ended` are seconds since 1970, of the first and the last of `count`; 0: now.
     """
 
     ring: Ring
@@ -36,3 +42,8 @@ class Record:
     ufrag: str = ""
     rule: str = ""
     reason: str = ""
+    page: str = ""
+    evidence: str = ""
+    count: int = 1
+    began: float = 0.0
+    ended: float = 0.0

@@ -30,8 +30,12 @@ def store(tmp_path: Path) -> Iterator[Store]:
     names = ("action", "address", "scope", "client", "site", "destination", "ring")
     made.add(
         Event(
-            time, str(index), "n", Record(kind="candidate", **dict(zip(names, rest, strict=True)))
-        )  # type: ignore[arg-type]
+            time,
+            str(index),
+            "n",
+            Record(kind="candidate", **dict(zip(names, rest, strict=True))),  # type: ignore[arg-type]
+            time,
+        )
         for index, (time, *rest) in enumerate(EVENTS)
     )
     yield made
@@ -74,7 +78,7 @@ def test_nothing_since(store: Store, by: str) -> None:
 def test_names_with_commas(store: Store) -> None:
     """A page's own words are one value, whatever stands in them."""
     record = Record("page", "server", "stripped", address="x", site="a,b", destination="c, d")
-    store.add([Event("2026-01-05", "comma", "n", record)])
+    store.add([Event("2026-01-05", "comma", "n", record, "2026-01-05")])
     (row,) = [row for row in report.rows(store, "address", "2026") if row.key == "x"]
     assert (row.sites, row.destinations) == (["a,b"], ["c, d"])
 

@@ -15,7 +15,8 @@ from rtcguard.policy.record import Record
 
 def event(id: str, time: str = "2026-01-01T00:00:00.000Z", **of: object) -> Event:
     values = {"ring": "signaling", "kind": "candidate", "action": "stripped", **of}
-    return Event(time, id, "node", Record(**values))  # type: ignore[arg-type]
+    last = str(values.pop("last", time))
+    return Event(time, id, "node", Record(**values), last)  # type: ignore[arg-type]
 
 
 def count(path: Path) -> int:
@@ -102,6 +103,52 @@ def test_a_newer_version_is_refused(path: Path) -> None:
     assert raised.value.exit_code == 2
 
 
+VERSION_1 = """
+CREATE TABLE events (
+    time TEXT NOT NULL, id TEXT NOT NULL, node TEXT NOT NULL, ring TEXT NOT NULL,
+    kind TEXT NOT NULL, action TEXT NOT NULL, direction TEXT NOT NULL, site TEXT NOT NULL,
+    client TEXT NOT NULL, address TEXT NOT NULL, port INTEGER NOT NULL, scope TEXT NOT NULL,
+    candidate_type TEXT NOT NULL, destination TEXT NOT NULL, name TEXT NOT NULL,
+    ufrag TEXT NOT NULL, rule TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (id)
+);
+CREATE INDEX events_time ON events (time);
+CREATE INDEX events_guard ON events (client, site, time) WHERE kind = 'guard';
+PRAGMA user_version = 1;
+INSERT INTO events VALUES ('2026-01-01', 'old', 'n', 'page', 'guard', 'observed', '', 'a.example',
+    '10.0.0.1', 'x', 0, '', '', '', '', '', '', '');
+"""
+
+
+def test_a_file_of_version_1_goes_on(path: Path) -> None:
+    path.parent.mkdir()
+    database = sqlite3.connect(path)
+    database.executescript(VERSION_1)
+    database.close()
+    store = Store(path)
+    store.add([event("new", "2026-01-02", address="x", count=4, last="2026-01-03")])
+    assert store.guard_seen("10.0.0.1", "a.example", "2026")
+    (old, new) = sorted(store.grouped("address", ""))
+    assert (*old[1:5], *new[1:5]) == (
+        *("observed", 1, "2026-01-01", "2026-01-01"),
+        *("stripped", 4, "2026-01-02", "2026-01-03"),
+    )
+    store.close()
+    columns, indexes = schema(path)
+    Store(path.with_name("new.sqlite")).close()
+    made, made_indexes = schema(path.with_name("new.sqlite"))
+    assert (set(columns), indexes) == (set(made), made_indexes)
+
+
+def schema(path: Path) -> tuple[list[str], list[str]]:
+    """The columns of the events, and the indexes."""
+    database = sqlite3.connect(path)
+    columns = [row[1] for row in database.execute("PRAGMA table_info(events)")]
+    query = "SELECT name FROM sqlite_master WHERE type = 'index' ORDER BY name"
+    indexes = [row[0] for row in database.execute(query)]
+    database.close()
+    return columns, indexes
+
+
 @pytest.mark.parametrize("kind", ["under a file", "a folder", "no database"])
 def test_cannot_be_opened(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "ledger.sqlite"
@@ -166,3 +213,29 @@ def test_the_far_sides_addresses_are_no_leak(store: Store) -> None:
 def test_grouped_by_nonsense(store: Store) -> None:
     with pytest.raises(ValueError, match="is none of"):
         store.grouped("1; DROP TABLE events", "")
+
+
+def test_rings_up(store: Store) -> None:
+    """What does not say so again is not up any more."""
+    store.ring_up("n", "network", "gateway", "2026-01-01T00:00:10", "10.0.0.0/8")
+    store.ring_up("n", "network", "stun", "2026-01-01T00:00:30", "")
+    assert len(store.rings_up("2026-01-01T00:00:05")) == 2
+    assert store.rings_up("2026-01-01T00:00:20") == [("n", "network", "stun", "")]
+    store.ring_up("n", "network", "gateway", "2026-01-01T00:00:40", "10.1.0.0/16")
+    assert ("n", "network", "gateway", "10.1.0.0/16") in store.rings_up("2026-01-01T00:00:20")
+
+
+def test_what_ties_events(store: Store) -> None:
+    mine = {"client": "10.0.0.1", "site": "a.example"}
+    server = {"kind": "server", "destination": "stun.example:3478"}
+    store.add([event("u", "2026-01-02", ufrag="abcd", **mine), event("s", **server, **mine)])
+    store.add([event("d", kind="name", client="10.0.0.1", name="n.example", destination="9.9.9.9")])
+    store.add([event("g", "2026-01-02", kind="guard", **mine)])
+    assert store.site_of_ufrag("10.0.0.1", "abcd", "2026-01-01") == "a.example"
+    assert store.site_of_ufrag("10.0.0.2", "abcd", "2026-01-01") == ""
+    assert store.site_of_ufrag("10.0.0.1", "abcd", "2026-01-03") == ""
+    assert store.told_of("10.0.0.1", "stun.example:3478", "") == ("server", "a.example", "")
+    assert store.told_of("10.0.0.1", "9.9.9.9", "") == ("name", "", "n.example")
+    assert store.told_of("10.0.0.2", "9.9.9.9", "") is None
+    assert store.last_guarded("10.0.0.1", "2026-01-01") == "a.example"
+    assert store.last_guarded("10.0.0.2", "2026-01-01") == ""

@@ -27,6 +27,11 @@ def record(**of: object) -> Record:
     return Record(**values)  # type: ignore[arg-type]
 
 
+def event(seconds: float, address: str) -> Event:
+    moment = timestamp(seconds)
+    return Event(moment, address, "n", record(address=address), moment)
+
+
 def addresses(path: Path) -> set[str]:
     store = Store(path)
     found = {row[0] for row in store.grouped("address", "")}
@@ -136,8 +141,8 @@ def test_one_bad_record_does_not_end_the_ledger(path: Path, bad: dict[str, objec
 def test_retention(path: Path) -> None:
     store = Store(path)
     now = time.time()
-    store.add([Event(timestamp(now - 90), "old", "n", record(address="old"))])
-    store.add([Event(timestamp(now - 30), "young", "n", record(address="young"))])
+    store.add([event(now - 90, "old")])
+    store.add([event(now - 30, "young")])
     store.close()
     writer = Writer(path, keep=60)
     writer.record([record(address="new")])
@@ -188,3 +193,14 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(StartError, match="set RTCGUARD_STATE_DIR to a folder that can be written"):
         Writer(file / "ledger.sqlite", DAY)
     assert not [thread for thread in threading.enumerate() if thread.name == "ledger"]
+
+
+def test_times_of_several(path: Path) -> None:
+    """One event for several attempts tells when the first and the last of them were."""
+    writer = Writer(path, 10**9)
+    writer.record([record(address="10.0.0.1", count=7, began=1_700_000_000, ended=1_700_000_059)])
+    writer.close()
+    store = Store(path)
+    (row,) = store.grouped("address", "")
+    assert row[2:5] == (7, "2023-11-14T22:13:20.000Z", "2023-11-14T22:14:19.000Z")
+    store.close()
