@@ -7,25 +7,32 @@ their own (`default:…`), so that every event can tell why it was decided as it
 import ipaddress
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Final, Literal
 
 from rtcguard.ice import address as addresses
 from rtcguard.ice.server import ServerUri, parse_uri
 from rtcguard.policy.model import OPAQUE, Config, Match, Network, Relay, Rule, RuleAction
+
+Confirmed = Literal["", "page", "network"]
+_CONFIRMED: Final = {
+    "page": "the page is confirmed to be relay-only",
+    "network": "the firewall is up, which lets the client reach approved relays only",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What is to be decided. `address` and `candidate` are empty where there is none.
 
-    `confirmed` says that the local side is known to be relay-only: the guard reported in for this
-    client and site, or the firewall is up (`inbound: auto` asks for it)."""
+    `confirmed` says which ring is known to keep the local side to relays (`inbound: auto` asks for
+    it): `page`, the guard reported in for this client and site; `network`, the firewall is up."""
 
     site: str
     client: str
     direction: str
     candidate: str = ""
     address: str = ""
-    confirmed: bool = False
+    confirmed: Confirmed = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +170,11 @@ def _inbound(config: Config, subject: Subject) -> Decision:
     if config.inbound == "strip":
         return Decision("strip", rule, "the configuration strips the far side's candidates")
     if subject.confirmed:
-        return Decision("keep", rule, "the page is confirmed to be relay-only")
+        return Decision("keep", rule, _CONFIRMED[subject.confirmed])
     return Decision(
         "strip",
         rule,
-        "no page guard has reported in for this client and site, so its host sockets could answer "
-        "the far side: let the page load through rtcguard, or set `inbound: keep`",
+        "no page guard has reported in for this client and site, and no firewall holds the client, "
+        "so its host sockets could answer the far side: let the page load through rtcguard, run "
+        "`rtcguard gateway up`, or set `inbound: keep`",
     )

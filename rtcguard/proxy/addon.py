@@ -178,7 +178,7 @@ class RtcGuard:
             client=parties.client,
             destination=parties.destination,
             path=flow.request.path,
-            confirmed=inbound and self._confirmed(parties.client, parties.site),
+            confirmed=self._confirmed.by(parties.client, parties.site) if inbound else "",
             servers=self._documents.servers(parties.site, parties.client) if inbound else (),
         )
 
@@ -256,7 +256,8 @@ class RtcGuard:
             return True
         if self._config.inbound == "auto":
             parties = flows.parties_of(flow)
-            return not self._confirmed(parties.client, parties.site)
+            # A firewall does not tell the page of the approved relays: lists of servers do.
+            return self._confirmed.by(parties.client, parties.site) != "page"
         return self._config.inbound == "strip"
 
     def _is_own(self, flow: http.HTTPFlow) -> bool:

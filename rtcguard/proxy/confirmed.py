@@ -1,21 +1,25 @@
-"""Whether a client's side of a site is known to be relay-only (`inbound: auto` asks).
+"""Which ring is known to keep a client's side of a site to relays (`inbound: auto` asks).
 
-Known is what the page guard reported, to whichever process: the answer comes from the store. A
-report to this process counts at once, before its batch is written.
+Known is what the page guard reported, to whichever process, and that the firewall is up: both
+answers come from the store. A report to this process counts at once, before its batch is written.
 """
 
 import time
 from collections import OrderedDict
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
 
+from rtcguard.ice import address as addresses
 from rtcguard.ledger.event import timestamp
 from rtcguard.ledger.store import Store
+from rtcguard.policy.decide import Confirmed as Ring
+from rtcguard.policy.model import Network
 
 # How long a page may stay open after its guard's last report and still count. Each new connection
 # of the page reports again.
 HOLDS: Final = 24 * 3600.0
-_ASK_AGAIN: Final = 1.0  # seconds until a "no" is asked for again
+_ASK_AGAIN: Final = 1.0  # seconds until a "no", or the firewall, is asked for again
 _MOST: Final = 10_000  # pairs remembered
 
 
@@ -25,18 +29,40 @@ class Confirmed:
     def __init__(self, path: Path) -> None:
         self._store = Store(path)
         self._known: OrderedDict[tuple[str, str], tuple[bool, float]] = OrderedDict()
+        self._held: tuple[Network, ...] = ()
+        self._held_until = 0.0
 
     def confirm(self, client: str, site: str) -> None:
         """The guard of this site's page has just reported in for this client."""
         self._remember((client, site), True, HOLDS)
 
-    def __call__(self, client: str, site: str) -> bool:
+    def by(self, client: str, site: str) -> Ring:
+        """The ring that holds this client on this site; empty where none is known to."""
+        if self._guarded(client, site):
+            return "page"
+        return "network" if self._is_held(client) else ""
+
+    def _guarded(self, client: str, site: str) -> bool:
         known = self._known.get((client, site))
         if known is not None and time.monotonic() < known[1]:
             return known[0]
         seen = self._store.guard_seen(client, site, timestamp(time.time() - HOLDS))
         self._remember((client, site), seen, 60.0 if seen else _ASK_AGAIN)
         return seen
+
+    def _is_held(self, client: str) -> bool:
+        """Whether a firewall says that it is up, and that this client is behind it."""
+        if time.monotonic() >= self._held_until:
+            self._held_until = time.monotonic() + _ASK_AGAIN
+            up = self._store.rings_up(timestamp(time.time()))
+            self._held = tuple(
+                ip_network(network)
+                for _, ring, name, detail in up
+                if (ring, name) == ("network", "gateway")
+                for network in detail.split()
+            )
+        address = addresses.parse(client)
+        return address is not None and any(address in network for network in self._held)
 
     def _remember(self, pair: tuple[str, str], seen: bool, seconds: float) -> None:
         self._known[pair] = (seen, time.monotonic() + seconds)

@@ -91,7 +91,7 @@ class _Memory:
 
 
 @lru_cache(maxsize=64)
-def _remembered(_config: _Same, _parties: tuple[str, ...], _confirmed: bool) -> _Memory:
+def _remembered(_config: _Same, _parties: tuple[str, ...], _confirmed: str) -> _Memory:
     return _Memory()
 
 

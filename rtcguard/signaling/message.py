@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rtcguard.ice.server import RtcIceServer
+from rtcguard.policy.decide import Confirmed
 from rtcguard.policy.record import Record
 
 Direction = Literal["outbound", "inbound"]
@@ -14,9 +15,9 @@ class Message:
     """One HTTP body, WebSocket message or URL, decoded from any content encoding.
 
     `site` is the host name of the page that speaks, `destination` the `host:port` that it speaks
-    to, `path` where on it. `confirmed`: the client's side of this site is known to be relay-only
-    (`policy/decide.py`). `servers` are the approved ones, with credentials for this client: what
-    the site's own lists of ICE servers get.
+    to, `path` where on it. `confirmed`: the ring that is known to keep the client's side of this
+    site to relays (`policy/decide.py`). `servers` are the approved ones, with credentials for this
+    client: what the site's own lists of ICE servers get.
     """
 
     content: bytes
@@ -25,7 +26,7 @@ class Message:
     client: str = ""
     destination: str = ""
     path: str = ""
-    confirmed: bool = False
+    confirmed: Confirmed = ""
     servers: tuple[RtcIceServer, ...] = ()
 
 

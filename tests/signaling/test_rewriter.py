@@ -306,13 +306,14 @@ def test_relay_that_is_the_client_itself() -> None:
 @pytest.mark.parametrize(
     ("config", "confirmed", "kept"),
     [
-        ("auto", False, False),
-        ("auto", True, True),
-        ("keep", False, True),
-        ("strip", True, False),
+        ("auto", "", False),
+        ("auto", "page", True),
+        ("auto", "network", True),
+        ("keep", "", True),
+        ("strip", "page", False),
     ],
 )
-def test_inbound(config: str, confirmed: bool, kept: bool) -> None:
+def test_inbound(config: str, confirmed: str, kept: bool) -> None:
     made = inbound(OFFER, Config(inbound=config), confirmed=confirmed)  # type: ignore[arg-type]
     if kept:
         assert made.content.decode() == OFFER

@@ -1,0 +1,80 @@
+"""Which ring holds a client: what the page guard and the firewall said, to any process."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rtcguard.ledger.event import timestamp
+from rtcguard.ledger.store import Store
+from rtcguard.proxy import confirmed as module
+from rtcguard.proxy.confirmed import Confirmed
+
+SITE = "a.example"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.sqlite"
+
+
+@pytest.fixture
+def known(path: Path) -> Iterator[Confirmed]:
+    made = Confirmed(path)
+    yield made
+    made.close()
+
+
+def up(path: Path, detail: str, *, seconds: float = 60, name: str = "gateway") -> None:
+    store = Store(path)
+    store.ring_up("n", "network", name, timestamp(time.time() + seconds), detail)
+    store.close()
+
+
+def test_nobody(known: Confirmed) -> None:
+    assert known.by("10.0.0.1", SITE) == ""
+
+
+def test_the_page(known: Confirmed) -> None:
+    known.confirm("10.0.0.1", SITE)
+    assert known.by("10.0.0.1", SITE) == "page"
+    assert known.by("10.0.0.1", "b.example") == known.by("10.0.0.2", SITE) == ""
+
+
+@pytest.mark.parametrize(
+    ("client", "ring"),
+    [
+        ("10.0.0.9", "network"),
+        ("::ffff:10.0.0.9", "network"),
+        ("2001:db8:77::2", "network"),
+        ("10.1.0.9", ""),
+        ("2001:db8:78::2", ""),
+        ("", ""),
+        ("a.local", ""),
+    ],
+)
+def test_the_firewall(path: Path, known: Confirmed, client: str, ring: str) -> None:
+    """It holds the clients of its own networks."""
+    up(path, "10.0.0.0/24 2001:db8:77::/64")
+    assert known.by(client, SITE) == ring
+
+
+def test_a_firewall_that_is_silent_holds_nobody(
+    path: Path, known: Confirmed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_ASK_AGAIN", 0.0)
+    up(path, "10.0.0.0/24", seconds=-1)
+    up(path, "10.0.0.0/24", name="another part")
+    assert known.by("10.0.0.1", SITE) == ""
+    up(path, "10.0.0.0/24")
+    assert known.by("10.0.0.1", SITE) == "network"
+    up(path, "10.0.0.0/24", seconds=-1)
+    assert known.by("10.0.0.1", SITE) == ""
+
+
+def test_the_page_comes_first(path: Path, known: Confirmed) -> None:
+    """It knows the approved relays; behind a firewall alone lists of servers are still edited."""
+    up(path, "10.0.0.0/24")
+    known.confirm("10.0.0.1", SITE)
+    assert known.by("10.0.0.1", SITE) == "page"
