@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from rtcguard.ledger.attribution import Attribution
 from rtcguard.ledger.event import Event, timestamp
 from rtcguard.ledger.store import Store
 from rtcguard.policy.record import Record
@@ -65,6 +66,7 @@ class Writer:
 
     def _run(self) -> None:
         store = Store(self._path)
+        attribution = Attribution(store)
         next_prune = 0.0
         open_ = True
         while open_:
@@ -83,11 +85,19 @@ class Writer:
                     open_ = False
                 else:
                     batch.append(event)
-            self._write(store, batch)
+            self._write(store, self._attributed(attribution, batch))
             if time.monotonic() >= next_prune:
                 next_prune = time.monotonic() + _PRUNE_EVERY
                 self._prune(store)
         store.close()
+
+    def _attributed(self, attribution: Attribution, batch: list[Event]) -> list[Event]:
+        """The batch with what the store knows of it; as it is where the store cannot be asked."""
+        try:
+            return attribution.complete(batch)
+        except sqlite3.Error as error:
+            logger.error("the ledger at %s cannot be asked: %s", self._path, error)
+            return batch
 
     def _write(self, store: Store, batch: list[Event]) -> None:
         """Commits a batch; what cannot be written is counted, and told with the next batch."""

@@ -1,0 +1,76 @@
+"""Which page a STUN packet came from: asked of the store before the packet's event is written.
+
+Nothing in the packet names a page. In this order: a page or its signaling had the same ICE user
+name fragment; a page's list of ICE servers named the server, by its address or by a name that the
+client asked for; the client's last page with a guard, if it reported in a moment ago. What was
+found is told with its kind of evidence, for the last one is a guess.
+"""
+
+import time
+from dataclasses import replace
+from typing import Final
+
+from rtcguard.ledger.event import Event, timestamp
+from rtcguard.ledger.store import Store
+from rtcguard.policy.record import Record
+
+MOST: Final = 500  # events of a batch that are asked for: a flood must not hold the writer up
+_GUARD_HOLDS: Final = 24 * 3600.0  # seconds that a page may stay open after its guard's report
+_TOLD_HOLDS: Final = 3600.0  # between a list of servers, or a name, and the packet
+_MOMENT: Final = 60.0
+
+
+class Attribution:
+    """Completes events by what the store has; use it in the store's thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def complete(self, batch: list[Event]) -> list[Event]:
+        """The events, those of STUN packets with `site`, `name`, `page` and `evidence` if known."""
+        left = MOST
+        done = []
+        for event in batch:
+            record = event.record
+            if left and record.kind == "stun" and record.client and not record.site:
+                left -= 1
+                event = replace(event, record=self._completed(record))
+            done.append(event)
+        return done
+
+    def _completed(self, record: Record) -> Record:
+        now = time.time()
+        name = record.name or self._asked_for(record, now)
+        site, evidence = self._site(record, name, now)
+        if not site:
+            return replace(record, name=name, evidence="name" if name and not record.name else "")
+        guarded = self._store.guard_seen(record.client, site, timestamp(now - _GUARD_HOLDS))
+        reason = record.reason
+        if evidence == "time":
+            reason += f"; perhaps of a page of {site}, whose guard was the last to report in"
+        elif guarded:
+            reason += f"; a bypass: the guard of {site} had reported in"
+        page = "guarded" if guarded else "unguarded"
+        return replace(record, site=site, name=name, page=page, evidence=evidence, reason=reason)
+
+    def _asked_for(self, record: Record, now: float) -> str:
+        """The host name that led the client to the packet's destination."""
+        host = record.destination.rpartition(":")[0].strip("[]")
+        told = self._store.told_of(record.client, host, timestamp(now - _TOLD_HOLDS))
+        return told[2] if told else ""
+
+    def _site(self, record: Record, name: str, now: float) -> tuple[str, str]:
+        """The site and what ties the packet to it; two empty texts where nothing does."""
+        client = record.client
+        since = timestamp(now - _TOLD_HOLDS)
+        if record.ufrag:
+            site = self._store.site_of_ufrag(client, record.ufrag, since)
+            if site:
+                return site, "ufrag"
+        port = record.destination.rpartition(":")[2]
+        for destination in (record.destination, f"{name}:{port}" if name else ""):
+            told = self._store.told_of(client, destination, since) if destination else None
+            if told and told[1]:
+                return told[1], "server"
+        site = self._store.last_guarded(client, timestamp(now - _MOMENT))
+        return (site, "time") if site else ("", "")
