@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "filter": "Filter one payload from standard input to standard output.",
     "check": "Check configuration files, and tell every mistake.",
     "report": "Report what tried to leak, to whom, and what was done.",
+    "gateway": "Put the firewall of a gateway up, take it down, show it.",
     "browser-policy": "Print or install the policy that keeps a browser to the proxy.",
 }
 

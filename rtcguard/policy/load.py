@@ -3,6 +3,7 @@
 To add a key: a field in `model.py`, a row here, a commented line in configs/personal.yaml.
 """
 
+import re
 from typing import Any
 
 import yaml
@@ -20,8 +21,13 @@ from rtcguard.policy.yaml_reader import (
     list_of,
     network,
     optional,
+    port,
     text,
 )
+
+# What the kernel takes (15 bytes) and what needs no quoting in nftables' text.
+_INTERFACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@:-]{0,14}", re.ASCII)
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}\$?", re.ASCII)
 
 
 def load(content: str, file: str) -> model.Config:
@@ -146,6 +152,41 @@ def _not_yet(what: str, key: Reader, *allowed: object) -> Reader:
     return read
 
 
+def _interface(reader: Yaml, node: yaml.Node, path: str) -> str | None:
+    value = text(reader, node, path)
+    if value is not None and not _INTERFACE.fullmatch(value):
+        reader.mistake(node, f"{path} is the name of a network interface, found {value!r}")
+    return value
+
+
+def _user(reader: Yaml, node: yaml.Node, path: str) -> str | None:
+    value = text(reader, node, path)
+    if value is not None and not _USER.fullmatch(value):
+        reader.mistake(node, f"{path} is the name or the number of a user, found {value!r}")
+    return value
+
+
+_GATEWAY: dict[str, Reader] = {
+    "interfaces": list_of(_interface),
+    "own": boolean,
+    "users": list_of(_user),
+    "transparent": boolean,
+    "transparent_port": port,
+    "resolvers": list_of(network),
+    "direct": list_of(network),
+}
+
+
+def _gateway(reader: Yaml, node: yaml.Node, path: str) -> model.Gateway | None:
+    values = reader.mapping(node, path, _GATEWAY)
+    if values.get("own") and not values.get("users"):
+        reader.mistake(
+            node,
+            f"{path}.own needs {path}.users: the user that rtcguard runs as, whose traffic passes",
+        )
+    return None if reader.mistakes else model.Gateway(**values)
+
+
 _TOP: dict[str, Reader] = {
     "version": _version,
     "mode": choice("enforce", "monitor"),
@@ -169,13 +210,7 @@ _TOP: dict[str, Reader] = {
             "names": _not_yet("the DNS sinkhole", list_of(text), ()),
         },
     ),
-    "gateway": _section(
-        model.Gateway,
-        {
-            "interfaces": _not_yet("the gateway's firewall", list_of(text), ()),
-            "transparent": _not_yet("the gateway's firewall", boolean, False),
-        },
-    ),
+    "gateway": _gateway,
     "upstream": _section(model.Upstream, {"proxy": optional(text), "trusted_ca": optional(text)}),
     "ledger": _section(
         model.Ledger,

@@ -74,8 +74,13 @@ class Sinkhole:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    interfaces: tuple[str, ...] = ()
+    interfaces: tuple[str, ...] = ()  # names of those that the clients are behind
+    own: bool = False  # this machine's own traffic too
+    users: tuple[str, ...] = ()  # names or numbers; whose own traffic is rtcguard's and the relay's
     transparent: bool = False
+    transparent_port: int = 8082
+    resolvers: tuple[Network, ...] = ()
+    direct: tuple[Network, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

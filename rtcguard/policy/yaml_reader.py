@@ -177,6 +177,15 @@ def parse_host_port(value: str) -> HostPort | None:
     return found[1].strip("[]"), int(found[2])
 
 
+def port(reader: Yaml, node: yaml.Node, path: str) -> int | None:
+    value = _scalar(reader, node, path, "a port")
+    if value is not None and value.isascii() and value.isdigit() and 0 < int(value[:6]) < 65536:
+        return int(value)
+    if value is not None:
+        reader.mistake(node, f"{path} is a port from 1 to 65535, found {value!r}")
+    return None
+
+
 def network(reader: Yaml, node: yaml.Node, path: str) -> Network | None:
     value = _scalar(reader, node, path, "an address or a network such as 10.0.0.0/8")
     if value is None:

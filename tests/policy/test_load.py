@@ -152,6 +152,21 @@ RULE = "rules:\n  - "
          "'adress'; did you mean 'address'?"),
         (RULE + "{name: a, match: {}, action: keep}\n  - {name: a, match: {}, action: strip}",
          "4:12: two rules are named 'a'"),
+        # The gateway.
+        ("gateway: {interfaces: ['lan 0']}", "2:23: gateway.interfaces[0] is the name of a network "
+         "interface, found 'lan 0'"),
+        ("gateway: {interfaces: abcdefghijklmnop}", "2:23: gateway.interfaces is the name of a "
+         "network interface, found 'abcdefghijklmnop'"),
+        ("gateway: {own: true}", "2:10: gateway.own needs gateway.users: the user that rtcguard "
+         "runs as, whose traffic passes"),
+        ("gateway: {users: ['-1']}", "2:19: gateway.users[0] is the name or the number of a user, "
+         "found '-1'"),
+        ("gateway: {transparent_port: 65536}", "2:29: gateway.transparent_port is a port from 1 to "
+         "65535, found '65536'"),
+        ("gateway: {transparent_port: []}", "2:29: gateway.transparent_port is a port, found a "
+         "list"),
+        ("gateway: {direct: office}", "2:19: gateway.direct is an address or a network such as "
+         "10.0.0.0/8, found 'office'"),
         # Keys of the contract whose part is not built: silence would pretend a protection.
         ("sinkhole: {listen: 127.0.0.1:53}", "2:20: sinkhole.listen: the DNS sinkhole is not part "
          "of this version; leave it null"),
@@ -159,10 +174,6 @@ RULE = "rules:\n  - "
          "part of this version; leave it []"),
         ("sinkhole: {names: [stun.example]}", "2:19: sinkhole.names: the DNS sinkhole is not part "
          "of this version; leave it []"),
-        ("gateway: {interfaces: [eth0]}", "2:23: gateway.interfaces: the gateway's firewall is "
-         "not part of this version; leave it []"),
-        ("gateway: {transparent: true}", "2:24: gateway.transparent: the gateway's firewall is "
-         "not part of this version; leave it false"),
         ("web: {listen: 127.0.0.1:8081}", "2:15: web.listen: the local site is not part of this "
          "version; leave it null"),
         ("ledger: {store: postgresql}", "2:17: ledger.store: a store other than SQLite is not "
@@ -232,7 +243,14 @@ page: {guard: true}
 rules: []
 stun: {listen: ["127.0.0.1:3478"], answer: refuse}
 sinkhole: {listen: null, upstream: [], names: []}
-gateway: {interfaces: [], transparent: false}
+gateway:
+  interfaces: []
+  own: false
+  users: []
+  transparent: false
+  transparent_port: 8082
+  resolvers: []
+  direct: []
 upstream: {proxy: null, trusted_ca: null}
 ledger: {store: sqlite, keep: 90d, addresses: full}
 web: {listen: null}
