@@ -6,6 +6,7 @@ costs time on every flow, and none is needed here.
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from mitmproxy.proxy import mode_servers
 
 from rtcguard.errors import StartError
 from rtcguard.ice.address import host_port
+from rtcguard.network import firewall
 from rtcguard.policy.model import Config, HostPort
 from rtcguard.proxy.addon import RtcGuard
 
@@ -102,7 +104,7 @@ async def serve(
             guard,
         )
         made.update(
-            mode=list(modes or (_default_mode(config),)),
+            mode=[*(modes or (_default_mode(config),)), *_led(config)],
             ssl_verify_upstream_trusted_ca=config.upstream.trusted_ca,
         )
     except (exceptions.OptionsError, OSError, ValueError) as error:
@@ -124,6 +126,14 @@ async def _listen_shared(
 ) -> list[asyncio.Server]:
     """In place of mitmproxy's own, which has no way to let several processes share a port."""
     return [await asyncio.start_server(self.handle_stream, host, port, reuse_port=True)]
+
+
+def _led(config: Config) -> list[str]:
+    """The modes for the connections that the firewall leads here: one for each family of IP."""
+    if not (config.gateway.transparent and firewall.wanted(config)):
+        return []
+    hosts = ["0.0.0.0", "::"] if socket.has_dualstack_ipv6() else ["0.0.0.0"]
+    return [f"transparent@{host}:{config.gateway.transparent_port}" for host in hosts]
 
 
 def _default_mode(config: Config) -> str:

@@ -153,7 +153,7 @@ RULE = "rules:\n  - "
         (RULE + "{name: a, match: {}, action: keep}\n  - {name: a, match: {}, action: strip}",
          "4:12: two rules are named 'a'"),
         # The gateway.
-        ("gateway: {interfaces: ['lan 0']}", "2:23: gateway.interfaces[0] is the name of a network "
+        ("gateway: {interfaces: ['lan 0']}", "2:24: gateway.interfaces[0] is the name of a network "
          "interface, found 'lan 0'"),
         ("gateway: {interfaces: abcdefghijklmnop}", "2:23: gateway.interfaces is the name of a "
          "network interface, found 'abcdefghijklmnop'"),
