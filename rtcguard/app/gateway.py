@@ -140,6 +140,18 @@ def _route(config: Config, undo: ExitStack) -> list[Callable[[], None]]:
     return obsolete
 
 
+def missing_routes(config: Config) -> Iterator[str]:
+    """What of policy routing is not there, as a line each with what would add it."""
+    families = netfilter.families()
+    there = {route for family in families for route in netfilter.routed(family)}
+    for route in firewall.routes(config):
+        if route.family in families and route not in there:
+            yield f"routing rule: ip -{route.family} rule add {route.rule}"
+    for family in {route.family for route in firewall.routes(config)} & set(families):
+        if not netfilter.has_local_route(family):
+            yield f"route: ip -{family} route add {' '.join(netfilter.LOCAL_ROUTE)}"
+
+
 def down() -> bool:
     """Takes everything away that `up` put there; whether there was anything. Raises StartError."""
     there = netfilter.listing() is not None

@@ -6,7 +6,10 @@ StartError, and ends when the pipe ends, so no process outlives the one that wat
 
 import asyncio
 import logging
+import platform
 import signal
+import sqlite3
+import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
@@ -79,6 +82,38 @@ def network(settings: Settings, pipe: Pipe) -> None:
             pipe.send(None)
             server.serve(pipe.fileno())
         writer.close()
+    except StartError as error:
+        pipe.send(str(error))
+
+
+def gateway(settings: Settings, pipe: Pipe) -> None:
+    """Ring 3: keeps the firewall's sets fresh, and says that it holds as long as it does."""
+    from rtcguard.app.gateway import text
+    from rtcguard.ledger.event import timestamp
+    from rtcguard.ledger.store import Store
+    from rtcguard.network.keeper import LOOK_EVERY, Keeper
+
+    _begin("gateway")
+    config = settings.policy.config
+
+    async def main() -> None:
+        stopped = asyncio.Event()
+        asyncio.get_running_loop().add_reader(pipe.fileno(), stopped.set)
+        pipe.send(None)
+        await keeper.run(stopped)
+
+    def report(networks: list[str]) -> None:
+        until = timestamp(time.time() + 3 * LOOK_EVERY)
+        try:
+            store.ring_up(platform.node(), "network", "gateway", until, " ".join(networks))
+        except sqlite3.Error as error:  # it is said again with the next look
+            logging.error("the ledger cannot be told that the firewall holds: %s", error)
+
+    try:
+        store = Store(settings.state.ledger)
+        keeper = Keeper(config, text(config), report)
+        asyncio.run(main())
+        store.close()
     except StartError as error:
         pipe.send(str(error))
 

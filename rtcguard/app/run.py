@@ -6,6 +6,7 @@ from rtcguard.app import processes
 from rtcguard.app.processes import Settings
 from rtcguard.app.supervisor import Supervisor
 from rtcguard.ice.address import host_port
+from rtcguard.network import firewall
 
 
 def run(settings: Settings, say: Callable[[str], None]) -> None:
@@ -17,6 +18,8 @@ def run(settings: Settings, say: Callable[[str], None]) -> None:
         for _ in range(settings.workers):
             # One after the other: the first makes the certificate authority.
             supervisor.start("proxy", processes.proxy_worker)
+        if firewall.wanted(settings.policy.config):
+            supervisor.start("gateway", processes.gateway)
         for line in describe(settings):
             say(line)
         say("ready")
@@ -31,6 +34,12 @@ def describe(settings: Settings) -> Iterator[str]:
     yield f"proxy   {host_port(*settings.listen)} (HTTP and HTTPS)"
     for address in config.stun.listen:
         yield f"STUN    {host_port(*address)} (udp), answers: {config.stun.answer}"
+    if firewall.wanted(config):
+        held = [
+            *config.gateway.interfaces,
+            *(["this machine itself"] if config.gateway.own else []),
+        ]
+        yield f"gateway {', '.join(held)}; see `rtcguard gateway status`"
     yield f"CA      {state.ca_certificate}"
     yield f"ledger  {state.ledger}"
     for server in settings.policy.servers:

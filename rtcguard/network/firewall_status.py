@@ -90,3 +90,14 @@ def _endpoint(element: dict[str, Any]) -> Endpoint:
     inner = element.get("elem", element)
     address, transport, port = inner.get("val", inner)["concat"]
     return Endpoint(address, transport, port, inner.get("comment", ""), inner.get("expires", 0))
+
+
+def problem(loaded: Loaded | None, text: str) -> str:
+    """Why the table is not the one that `text` makes; empty where it is."""
+    if loaded is None:
+        return "the table is not there: run `rtcguard gateway up`"
+    if not loaded.unchanged:
+        return "the table was changed by hand: run `rtcguard gateway up` to put it right"
+    if loaded.text != digest(text):
+        return "the table was made from another configuration: run `rtcguard gateway up`"
+    return ""

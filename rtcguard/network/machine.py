@@ -1,0 +1,45 @@
+"""What this machine does with packets besides the firewall, read from the kernel's files."""
+
+from pathlib import Path
+from typing import Final, Literal
+
+_PROC: Final = Path("/proc/sys/net")
+_LISTEN: Final = {"tcp": "0A", "udp": "07"}  # states in /proc/net: TCP_LISTEN, and not connected
+
+
+def forwards(family: Literal["4", "6"]) -> bool:
+    """Whether it routes packets from one interface to another at all."""
+    path = "ipv4/ip_forward" if family == "4" else "ipv6/conf/all/forwarding"
+    return _text(_PROC / path) == "1"
+
+
+def interface_problem(name: str) -> str:
+    """Why a rule on this interface sees no packet; empty where it does."""
+    path = Path("/sys/class/net") / name
+    if not path.exists():
+        return "there is no such interface"
+    master = path / "master"
+    if (master / "bridge").exists():
+        return f"it is a port of the bridge {master.resolve().name}; name the bridge in its place"
+    if _text(path / "operstate") == "down":
+        return "it is down"
+    return ""
+
+
+def open_ports(transport: Literal["tcp", "udp"], family: Literal["4", "6"]) -> set[int]:
+    """Ports on which a socket waits that is bound to every address of the family."""
+    text = _text(Path(f"/proc/self/net/{transport}{'6' if family == '6' else ''}"))
+    found = set()
+    for line in text.splitlines()[1:]:
+        _, local, _, state, *_ = line.split()
+        host, _, port = local.partition(":")
+        if state == _LISTEN[transport] and not host.strip("0"):
+            found.add(int(port, 16))
+    return found
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
