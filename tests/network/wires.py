@@ -205,8 +205,10 @@ class Wires:
     ) -> socket.socket:
         return self._socket(role, family, socket.SOCK_DGRAM, port, host, user)
 
-    def listen(self, role: str, family: int, port: int, host: str = "") -> socket.socket:
-        made = self._socket(role, family, socket.SOCK_STREAM, port, host)
+    def listen(
+        self, role: str, family: int, port: int, host: str = "", user: int = 0
+    ) -> socket.socket:
+        made = self._socket(role, family, socket.SOCK_STREAM, port, host, user)
         made.listen()
         return made
 
