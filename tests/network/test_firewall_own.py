@@ -47,16 +47,7 @@ def test_stun_goes_to_the_responder(
             assert packet == STUN
             assert destination(ancillary) == to
 
-            def speak() -> socket.socket:
-                made = socket.socket(client.family, socket.SOCK_DGRAM)
-                if family == 4:
-                    made.setsockopt(socket.SOL_IP, socket.IP_TRANSPARENT, 1)
-                else:
-                    made.setsockopt(socket.IPPROTO_IPV6, 75, 1)  # IPV6_TRANSPARENT
-                made.bind(to)
-                return made
-
-            with within(wires.lab.gateway, speak) as voice:
+            with wires.voice(family, to) as voice:
                 voice.sendto(b"answer", source)  # without the cookie it is tracked
                 voice.sendto(STUN, source)
                 for expected in (b"answer", STUN):

@@ -199,16 +199,6 @@ def test_the_responder_answers_in_the_name_of_the_server(
             packet, ancillary, _, source = closed.responders[family].recvmsg(2000, 200)
         assert destination(ancillary) == to
 
-        def speak() -> socket.socket:
-            kind = socket.AF_INET if family == 4 else socket.AF_INET6
-            made = socket.socket(kind, socket.SOCK_DGRAM)
-            if family == 4:
-                made.setsockopt(socket.SOL_IP, socket.IP_TRANSPARENT, 1)
-            else:
-                made.setsockopt(socket.IPPROTO_IPV6, 75, 1)  # IPV6_TRANSPARENT
-            made.bind(to)
-            return made
-
-        with within(closed.lab.gateway, speak) as voice:
+        with closed.voice(family, to) as voice:
             voice.sendto(b"\1\1" + STUN[2:], source)
         assert client.recv(2000) == b"\1\1" + STUN[2:]

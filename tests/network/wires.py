@@ -226,21 +226,11 @@ class Wires:
 
     def responder(self, family: int, port: int = 3478) -> socket.socket:
         """A socket such as the responder has: it takes packets for others' addresses."""
+        return within(self.lab.gateway, lambda: _transparent(family, ("", port)))
 
-        def make() -> socket.socket:
-            made = socket.socket(_FAMILIES[family], socket.SOCK_DGRAM)
-            made.settimeout(5)
-            if family == 4:
-                made.setsockopt(socket.SOL_IP, socket.IP_TRANSPARENT, 1)
-                made.setsockopt(socket.SOL_IP, 20, 1)  # IP_RECVORIGDSTADDR
-            else:
-                made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                made.setsockopt(socket.IPPROTO_IPV6, 75, 1)  # IPV6_TRANSPARENT
-                made.setsockopt(socket.IPPROTO_IPV6, 74, 1)  # IPV6_RECVORIGDSTADDR
-            made.bind(("", port))
-            return made
-
-        return within(self.lab.gateway, make)
+    def voice(self, family: int, name: tuple[str, int]) -> socket.socket:
+        """A socket that speaks in the name of another machine."""
+        return within(self.lab.gateway, lambda: _transparent(family, name))
 
     def arrived(
         self, send: Callable[[], object], family: int = 4, role: str = "client"
@@ -272,6 +262,21 @@ class Wires:
             return made
 
         return within(getattr(self.lab, role), make, user)
+
+
+def _transparent(family: int, address: tuple[str, int]) -> socket.socket:
+    made = socket.socket(_FAMILIES[family], socket.SOCK_DGRAM)
+    made.settimeout(5)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == 4:
+        made.setsockopt(socket.SOL_IP, socket.IP_TRANSPARENT, 1)
+        made.setsockopt(socket.SOL_IP, 20, 1)  # IP_RECVORIGDSTADDR
+    else:
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.setsockopt(socket.IPPROTO_IPV6, 75, 1)  # IPV6_TRANSPARENT
+        made.setsockopt(socket.IPPROTO_IPV6, 74, 1)  # IPV6_RECVORIGDSTADDR
+    made.bind(address)
+    return made
 
 
 _SOURCES = {
