@@ -62,7 +62,7 @@ def _missing(config: Config, text: str, loaded: Loaded | None) -> Iterator[str]:
         yield problem
     yield from gateway.missing_routes(config)
     for name in config.gateway.interfaces:
-        trouble = machine.interface_problem(name)
+        trouble = netfilter.interface_problem(name)
         if trouble:
             yield f"interface {name}: {trouble}"
     families = netfilter.families()

@@ -49,7 +49,7 @@ def fingerprint(listing: Listing) -> str:
         json.dumps(_lasting(kind, value), sort_keys=True)
         for entry in listing
         for kind, value in entry.items()
-        if kind not in ("metainfo", "table") and value.get("name") != MARK
+        if kind not in ("metainfo", "table", "dormant") and value.get("name") != MARK
     ]
     return digest("\n".join(said))
 
@@ -76,7 +76,9 @@ def read(listing: Listing, names: frozenset[str]) -> Loaded:
     known = {name[:120] for name in names}
     return Loaded(
         text,
-        print_ == fingerprint(listing) and all(endpoint.name in known for endpoint in approved),
+        print_ == fingerprint(listing)
+        and not any("dormant" in entry for entry in listing)
+        and all(endpoint.name in known for endpoint in approved),
         {
             name: Count(counter["packets"], counter["bytes"])
             for name, counter in counters.items()

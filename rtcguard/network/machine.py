@@ -13,22 +13,9 @@ def forwards(family: Literal["4", "6"]) -> bool:
     return _text(_PROC / path) == "1"
 
 
-def interface_problem(name: str) -> str:
-    """Why a rule on this interface sees no packet; empty where it does."""
-    path = Path("/sys/class/net") / name
-    if not path.exists():
-        return "there is no such interface"
-    master = path / "master"
-    if (master / "bridge").exists():
-        return f"it is a port of the bridge {master.resolve().name}; name the bridge in its place"
-    if _text(path / "operstate") == "down":
-        return "it is down"
-    return ""
-
-
 def open_ports(transport: Literal["tcp", "udp"], family: Literal["4", "6"]) -> set[int]:
     """Ports on which a socket waits that is bound to every address of the family."""
-    text = _text(Path(f"/proc/self/net/{transport}{'6' if family == '6' else ''}"))
+    text = _text(Path(f"/proc/thread-self/net/{transport}{'6' if family == '6' else ''}"))
     found = set()
     for line in text.splitlines()[1:]:
         _, local, _, state, *_ = line.split()

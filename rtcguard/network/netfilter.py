@@ -30,18 +30,22 @@ def apply(text: str) -> None:
 
 
 def listing(table: str = TABLE) -> list[dict[str, Any]] | None:
-    """The objects of a table of the family inet as `nft -j` has them; None where it is not."""
+    """The objects of a table of the family inet as `nft -j` has them; None where it is not.
+
+    Of a table that was put to sleep, some versions of nft say so in their text only: it then has an
+    object of the kind `dormant`."""
     tables = json.loads(_run("nft", "-j", "list", "tables", "inet"))["nftables"]
     if not any(entry.get("table", {}).get("name") == table for entry in tables):
         return None
     try:
         listed = _run("nft", "-j", "list", "table", "inet", table)
+        head = _run("nft", "-s", "-t", "list", "table", "inet", table)
     except StartError as error:
         if "No such file" in str(error):  # taken away between the two
             return None
         raise
     found: list[dict[str, Any]] = json.loads(listed)["nftables"]
-    return found
+    return [*found, {"dormant": {}}] if "\n\tflags dormant" in head else found
 
 
 def families() -> tuple[str, ...]:
@@ -100,6 +104,19 @@ def remove_local_route(family: str) -> None:
 
 
 LOCAL_ROUTE: Final = ("local", "default", "dev", "lo", "table", str(ROUTING_TABLE))
+
+
+def interface_problem(name: str) -> str:
+    """Why a rule on this interface sees no packet; empty where it does."""
+    try:
+        (link,) = json.loads(_run("ip", "-j", "-d", "link", "show", "dev", name))
+    except StartError as error:
+        if "does not exist" in str(error):
+            return "there is no such interface"
+        raise
+    if link.get("linkinfo", {}).get("info_slave_kind") == "bridge":
+        return f"it is a port of the bridge {link['master']}; name the bridge in its place"
+    return "" if "UP" in link["flags"] else "it is down"
 
 
 def networks(interface: str) -> list[str]:
