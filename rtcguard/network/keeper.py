@@ -83,7 +83,9 @@ class Keeper:
         found = [n for name in self._config.gateway.interfaces for n in netfilter.networks(name)]
         if self._config.gateway.own:
             found += [*_OWN, *netfilter.addresses()]
-        return [str(ip_network(network)) for network in dict.fromkeys(found)]
+        networks = (ip_network(network) for network in dict.fromkeys(found))
+        # A link-local address does not say on which link.
+        return [str(network) for network in networks if not network.is_link_local]
 
     async def _refresh(self) -> None:
         now = time.monotonic()

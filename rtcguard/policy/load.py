@@ -166,6 +166,13 @@ def _user(reader: Yaml, node: yaml.Node, path: str) -> str | None:
     return value
 
 
+def _some(reader: Yaml, node: yaml.Node, path: str) -> model.Network | None:
+    value = network(reader, node, path)
+    if value is not None and not value.prefixlen:
+        reader.mistake(node, f"{path}: {value} is everything; the firewall would hold nobody")
+    return value
+
+
 _GATEWAY: dict[str, Reader] = {
     "interfaces": list_of(_interface),
     "own": boolean,
@@ -173,7 +180,7 @@ _GATEWAY: dict[str, Reader] = {
     "transparent": boolean,
     "transparent_port": port,
     "resolvers": list_of(network),
-    "direct": list_of(network),
+    "direct": list_of(_some),
 }
 
 

@@ -14,6 +14,7 @@ import pytest
 from rtcguard.app import gateway
 from rtcguard.app.gateway_status import Status, status
 from rtcguard.errors import StartError
+from rtcguard.ledger.store import Store
 from rtcguard.network import firewall_status, netfilter
 from rtcguard.network.keeper import Keeper
 from rtcguard.network.resolving import Names
@@ -246,6 +247,53 @@ def test_what_the_configuration_leaves_closed_is_noted(wires: Wires) -> None:
     told = " ".join(gateway.notes(made))
     assert "STUN over IPv4 is dropped" in told and "STUN over IPv6" not in told
     assert "DNS of this machine over IPv6" in told and "machine over IPv4" not in told
+
+
+UNITS = Path(__file__).parents[2] / "configs" / "deploy" / "systemd"
+
+
+def confined(unit: str) -> list[str]:
+    """A command's beginning that leaves it the user and the capabilities that a unit has."""
+    (line,) = [
+        line for line in (UNITS / unit).read_text().splitlines() if line.startswith("AmbientCap")
+    ]
+    names = [name.removeprefix("CAP_").lower() for name in line.partition("=")[2].split()]
+    names.append("dac_read_search")  # Python itself may lie where only root reads
+    held = ",".join(["-all", *(f"+{name}" for name in names)])
+    sets = [f"--{kind}={held}" for kind in ("inh-caps", "ambient-caps", "bounding-set")]
+    user = ["--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"]
+    return ["setpriv", *user, *sets, sys.executable, "-m", "rtcguard"]
+
+
+def test_the_capabilities_of_the_units_are_enough(wires: Wires, file: Path) -> None:
+    """And the user needs none of root's files."""
+    file.write_text(CONFIG % "transparent: true")
+    lab, state = wires.lab, wires.lab.directory / "state"
+    lab.directory.chmod(0o755)
+    state.mkdir()
+    os.chown(state, 65534, 65534)
+    environment = {**os.environ, "RTCGUARD_STATE_DIR": str(state), "HOME": "/nonexistent"}
+    firewall = confined("rtcguard-gateway.service")
+
+    def said(*arguments: str) -> str:
+        argv = ["ip", "netns", "exec", lab.gateway, *firewall, "gateway", *arguments]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, env=environment)
+        return done.stdout + done.stderr
+
+    assert said("up", "--config", str(file)) == "the firewall is up\n"
+    argv = [*confined("rtcguard.service"), "run", "--config", str(file)]
+    run = lab.start(lab.gateway, "run", argv, environment)
+    try:
+        run.wait_log("ready", 60)
+        assert said("status", "--config", str(file)).endswith("is up and complete\n")
+        store = Store(state / "ledger.sqlite3")
+        run.wait_until("a heartbeat", lambda: bool(store.rings_up("")), 60)
+        ((_, ring, name, detail),) = store.rings_up("")
+        store.close()
+        assert (ring, name, detail) == ("network", "gateway", "10.77.0.0/24 2001:db8:77::/64")
+    finally:
+        run.stop()
+        assert said("down") == "the firewall is down\n"
 
 
 # Names of approved servers, asked of a name server in the gateway's namespace.

@@ -165,6 +165,8 @@ RULE = "rules:\n  - "
          "65535, found '65536'"),
         ("gateway: {transparent_port: []}", "2:29: gateway.transparent_port is a port, found a "
          "list"),
+        ("gateway: {direct: '::/0'}", "2:19: gateway.direct: ::/0 is everything; the firewall "
+         "would hold nobody"),
         ("gateway: {direct: office}", "2:19: gateway.direct is an address or a network such as "
          "10.0.0.0/8, found 'office'"),
         # Keys of the contract whose part is not built: silence would pretend a protection.
