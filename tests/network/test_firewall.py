@@ -3,12 +3,15 @@
 import subprocess
 from dataclasses import replace
 from ipaddress import ip_network
+from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rtcguard.app import gateway as gateway_command
 from rtcguard.network import firewall
 from rtcguard.network.firewall import Endpoint, Route
+from rtcguard.policy.load import load
 from rtcguard.policy.model import Config, Gateway, Sinkhole, Stun
 from tests.network.wires import require
 
@@ -87,6 +90,16 @@ def test_an_element_is_renewed_whether_or_not_it_is_there() -> None:
         "add element inet rtcguard approved6 "
         '{ 2001:db8::1 . tcp . 443 timeout 600s comment "turn.example" }',
     ]
+
+
+def test_the_shipped_gateway_leaves_nothing_closed_by_mistake() -> None:
+    shipped = Path(__file__).parents[2] / "configs" / "gateway.yaml"
+    config = load(shipped.read_text(), "gateway.yaml")
+    assert list(gateway_command.notes(config)) == []
+    text = firewall.ruleset(config)
+    assert "redirect to :8082" in text
+    assert "2620:fe::9" in text
+    assert {route.family for route in firewall.routes(config)} == {"4", "6"}
 
 
 ports = st.integers(1, 65535)
