@@ -52,25 +52,33 @@ def routing_lines(config: Config) -> Iterator[str]:
 def notes(config: Config) -> Iterator[str]:
     """What the configuration leaves closed that its author may not expect."""
     diverted = firewall.responder_ports(config)
-    families = (("ip", "0.0.0.0", 4), ("ip6", "[::]", 6))
-    for family, host, version in families:
+    for family, host, version in (("ip", "0.0.0.0", 4), ("ip6", "[::]", 6)):
         if family not in diverted:
             yield (
                 f"STUN over IPv{version} is dropped without an answer: stun.listen has no "
                 f"{host}:PORT, and only such a socket can answer in the name of others"
             )
-    served = firewall.sinkhole_ports(config)
-    for family, host, version in families:
-        resolvers = [n for n in config.gateway.resolvers if n.version == version]
-        if config.sinkhole.listen and family not in served:
-            yield f"DNS over IPv{version} is dropped: sinkhole.listen has no {host}:PORT"
-        elif not config.sinkhole.listen and config.gateway.own and not resolvers:
-            yield (
-                f"DNS of this machine over IPv{version} is dropped: neither sinkhole.listen nor "
-                "gateway.resolvers names a server for it"
-            )
+    yield from _dns_notes(config)
     if config.mode == "monitor":
         yield "mode is monitor: packets are counted, none is stopped"
+
+
+def _dns_notes(config: Config) -> Iterator[str]:
+    sides = [("the clients", False)] if config.gateway.interfaces else []
+    sides += [("this machine", True)] if config.gateway.own else []
+    for version, family in ((4, "ip"), (6, "ip6")):
+        listed = any(network.version == version for network in config.gateway.resolvers)
+        for whose, own in sides:
+            if config.sinkhole.listen and family not in firewall.sinkhole_rules(config, own=own):
+                yield (
+                    f"DNS of {whose} to other machines over IPv{version} is dropped: "
+                    "sinkhole.listen has no address for it"
+                )
+            elif not config.sinkhole.listen and not listed:
+                yield (
+                    f"DNS of {whose} to other machines over IPv{version} is dropped: neither "
+                    "sinkhole.listen nor gateway.resolvers names a server for it"
+                )
 
 
 def up(config: Config, names: Names | None = None) -> list[str]:

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from rtcguard.ice import address as addresses
+from rtcguard.ice.address import host_port
 from rtcguard.policy.model import Config, HostPort
 
 TABLE: Final = "rtcguard"
@@ -98,7 +100,12 @@ def wanted(config: Config) -> bool:
 def responder_ports(config: Config) -> dict[str, int]:
     """Family (`ip`, `ip6`) to the port that STUN of this family is diverted to. Only a socket that
     is bound to every address takes packets for others'."""
-    return _every_address(config.stun.listen)
+    families = {"0.0.0.0": "ip", "::": "ip6"}
+    found: dict[str, int] = {}
+    for host, port in config.stun.listen:
+        if host in families:
+            found.setdefault(families[host], port)
+    return found
 
 
 def routes(config: Config) -> list[Route]:
@@ -110,18 +117,22 @@ def routes(config: Config) -> list[Route]:
     return [Route(family, *want) for family in families for want in wants]
 
 
-def sinkhole_ports(config: Config) -> dict[str, int]:
-    """The same for DNS."""
-    return _every_address((config.sinkhole.listen,) if config.sinkhole.listen else ())
-
-
-def _every_address(listen: Iterable[HostPort]) -> dict[str, int]:
-    families = {"0.0.0.0": "ip", "::": "ip6"}
-    found: dict[str, int] = {}
-    for host, port in listen:
-        if host in families:
-            found.setdefault(families[host], port)
+def sinkhole_rules(config: Config, *, own: bool = False) -> dict[str, str]:
+    """Family to the words that lead DNS to the sinkhole: the clients' to a socket that they reach,
+    this machine's own (`own`) to any. Of several sockets the first."""
+    found: dict[str, str] = {}
+    for host, port in _sinkhole(config):
+        address = addresses.parse(host)
+        if address is None or (address.is_loopback and not own):
+            continue
+        family = "ip" if address.version == 4 else "ip6"
+        where = f"dnat {family} to {host_port(str(address), port)}"
+        found.setdefault(family, f"redirect to :{port}" if address.is_unspecified else where)
     return found
+
+
+def _sinkhole(config: Config) -> tuple[HostPort, ...]:
+    return (config.sinkhole.listen,) if config.sinkhole.listen else ()
 
 
 def ruleset(
@@ -244,12 +255,12 @@ class _Writer:
             *_to_approved("accept"),
             *self._diverted(CLIENT_MARK),
         )
-        if self._gateway.transparent or self._config.sinkhole.listen:
+        if self._gateway.transparent or _sinkhole(self._config):
             yield from _chain(
                 "redirected",
                 "nat hook prerouting priority -105",
                 f"iifname != {self._clients} accept",
-                *self._redirected(),
+                *self._redirected(own=False),
             )
         late = "meta l4proto tcp ct state new tcp flags & (fin | syn | rst | ack) != syn"
         yield from _chain(
@@ -290,12 +301,12 @@ class _Writer:
                 "# Not routed to `lo`, as of a socket that is bound to an interface.",
                 self._stop(f'{own} oifname != "lo"', "stun_unanswered"),
             )
-        if self._gateway.transparent or self._config.sinkhole.listen:
+        if self._gateway.transparent or _sinkhole(self._config):
             yield from _chain(
                 "own_redirected",
                 "nat hook output priority -105",
                 *others,
-                *self._redirected(),
+                *self._redirected(own=True),
             )
         yield from _chain(
             "own_sent",
@@ -323,12 +334,12 @@ class _Writer:
                 "counter name stun accept"
             )
 
-    def _redirected(self) -> Iterator[str]:
+    def _redirected(self, *, own: bool) -> Iterator[str]:
         yield from _to_approved("accept")
-        for family, port in sinkhole_ports(self._config).items():
+        for family, lead in sinkhole_rules(self._config, own=own).items():
             yield (
                 f"meta nfproto {_NFPROTO[family]} meta l4proto {{ tcp, udp }} th dport 53 "
-                f"counter name dns redirect to :{port}"
+                f"counter name dns {lead}"
             )
         yield "fib daddr type local accept"
         yield from _to_direct("accept")
@@ -350,9 +361,9 @@ class _Writer:
         config, transparent = self._config, self._gateway.transparent_port
         tcp = {port for _, port in config.stun.listen}
         udp = set(tcp)
-        if config.sinkhole.listen:
-            tcp.add(config.sinkhole.listen[1])
-            udp.add(config.sinkhole.listen[1])
+        for _, port in _sinkhole(config):
+            tcp.add(port)
+            udp.add(port)
         if self._gateway.interfaces:
             tcp.add(config.listen[1])
         if self._gateway.transparent:

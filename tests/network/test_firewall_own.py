@@ -4,10 +4,12 @@ programs, root for rtcguard."""
 import contextlib
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from rtcguard.network import netfilter
+from rtcguard.policy.model import Sinkhole
 from tests.lab.net import GATEWAY_WAN, WAN
 from tests.network.test_firewall_passing import DNS, FAMILIES, accepts, original
 from tests.network.wires import (
@@ -143,6 +145,24 @@ def test_tcp_is_led_to_the_proxy(wires: Wires, family: int) -> None:
             assert not accepts(far)
         with wires.connect("gateway", *to):  # rtcguard itself
             assert accepts(far)
+
+
+@pytest.mark.parametrize(
+    ("family", "host"), [(4, "127.0.0.1"), (6, "::1"), (4, GATEWAY_WAN.v4), (6, GATEWAY_WAN.v6)]
+)
+def test_dns_is_led_to_the_sinkhole(wires: Wires, family: int, host: str) -> None:
+    made = replace(config(OWN), sinkhole=Sinkhole(listen=(host, 5353)))
+    with (
+        wires.udp("gateway", family, 5353, host) as names,
+        wires.firewall(made),
+        wires.udp("gateway", family, user=NOBODY) as client,
+    ):
+        client.sendto(DNS, (stun_server(family), 53))
+        query, source = names.recvfrom(100)
+        assert query == DNS
+        names.sendto(b"answer", source)
+        answer, (server, port, *_) = client.recvfrom(100)
+        assert (answer, server, port) == (b"answer", stun_server(family), 53)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
