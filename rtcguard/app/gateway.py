@@ -89,7 +89,8 @@ def up(config: Config, names: Names | None = None) -> list[str]:
     plain = text(config)  # first of all, for its own errors
     told = list(notes(config))
     answers = asyncio.run((names or Names()).resolve(approved.targets(config)))
-    found = [e for answer in answers for e in answer.endpoints] + approved.literal(config)
+    # Of two elements for one address the first counts: one that holds for good.
+    found = approved.literal(config) + [e for answer in answers for e in answer.endpoints]
     told += [
         f"{answer.target.host} cannot be resolved ({answer.problem}); its addresses are let "
         "through as soon as `rtcguard run` can resolve it"
@@ -163,7 +164,7 @@ def missing_routes(config: Config) -> Iterator[str]:
 def down() -> bool:
     """Takes everything away that `up` put there; whether there was anything. Raises StartError."""
     there = netfilter.listing() is not None
-    netfilter.apply(firewall.removal())
+    netfilter.apply(firewall.removal() + firewall.removal(_TRIAL))
     for family in netfilter.families():
         for route in netfilter.routed(family):
             netfilter.remove_route(route)

@@ -34,14 +34,14 @@ def describe(settings: Settings) -> Iterator[str]:
     yield f"proxy   {host_port(*settings.listen)} (HTTP and HTTPS)"
     for address in config.stun.listen:
         yield f"STUN    {host_port(*address)} (udp), answers: {config.stun.answer}"
+    yield f"CA      {state.ca_certificate}"
+    yield f"ledger  {state.ledger}"
     if firewall.wanted(config):
         held = [
             *config.gateway.interfaces,
             *(["this machine itself"] if config.gateway.own else []),
         ]
         yield f"gateway {', '.join(held)}; see `rtcguard gateway status`"
-    yield f"CA      {state.ca_certificate}"
-    yield f"ledger  {state.ledger}"
     for server in settings.policy.servers:
         yield f"relay   {', '.join(server.urls)}"
     if not settings.policy.servers:

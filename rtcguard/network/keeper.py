@@ -40,6 +40,7 @@ class Keeper:
         self._report = report
         self._names = names or Names()
         self._due = dict.fromkeys(approved.targets(config), 0.0)
+        self._for_good = {endpoint.key for endpoint in approved.literal(config)}
         self._problems: dict[Target, str] = {}
         self._problem: str | None = None
 
@@ -91,7 +92,7 @@ class Keeper:
         now = time.monotonic()
         due = [target for target, when in self._due.items() if when <= now]
         answers = await self._names.resolve(due)
-        endpoints = [endpoint for answer in answers for endpoint in answer.endpoints]
+        endpoints = [e for a in answers for e in a.endpoints if e.key not in self._for_good]
         try:
             if endpoints:
                 netfilter.apply(firewall.refreshed(endpoints))

@@ -156,6 +156,8 @@ def _interface(reader: Yaml, node: yaml.Node, path: str) -> str | None:
     value = text(reader, node, path)
     if value is not None and not _INTERFACE.fullmatch(value):
         reader.mistake(node, f"{path} is the name of a network interface, found {value!r}")
+    if value == "lo":
+        reader.mistake(node, f"{path}: lo is this machine itself; its own traffic is gateway.own")
     return value
 
 

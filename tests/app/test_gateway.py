@@ -343,6 +343,10 @@ def test_up_resolves_and_keeps_what_it_cannot_resolve_again(wires: Wires, named:
         assert set(found) == {"192.0.2.9 . udp . 3478", "192.0.2.1 . udp . 3478"}
         assert 0 < found["192.0.2.1 . udp . 3478"] <= 4 * 3600
         assert found["192.0.2.9 . udp . 3478"] == 0
+        server.silent = False
+        server.records = {("turn.example", "A"): (60, ["192.0.2.9"])}  # what has an address too
+        within(wires.lab.gateway, put_up)
+        assert let_through(wires)["192.0.2.9 . udp . 3478"] == 0
         within(wires.lab.gateway, lambda: gateway.up(config()))
         assert "192.0.2.1 . udp . 3478" not in let_through(wires)  # no longer approved
 
@@ -375,6 +379,9 @@ def test_the_keeper(
             server.records = {("turn.example", "AAAA"): (0, ["2001:db8::1"])}
             look()
             assert {"192.0.2.1 . udp . 3478", "2001:db8::1 . udp . 3478"} <= set(let_through(wires))
+            server.records = {("turn.example", "A"): (0, ["192.0.2.9"])}
+            look()
+            assert let_through(wires)["192.0.2.9 . udp . 3478"] == 0  # still for good
             server.records = {}
             look()
             assert "turn.example cannot be resolved (no such name)" in caplog.text

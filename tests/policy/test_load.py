@@ -157,6 +157,8 @@ RULE = "rules:\n  - "
          "interface, found 'lan 0'"),
         ("gateway: {interfaces: abcdefghijklmnop}", "2:23: gateway.interfaces is the name of a "
          "network interface, found 'abcdefghijklmnop'"),
+        ("gateway: {interfaces: lo}", "2:23: gateway.interfaces: lo is this machine itself; its "
+         "own traffic is gateway.own"),
         ("gateway: {own: true}", "2:10: gateway.own needs gateway.users: the user that rtcguard "
          "runs as, whose traffic passes"),
         ("gateway: {users: ['-1']}", "2:19: gateway.users[0] is the name or the number of a user, "
