@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from functools import partial
 
 from rtcguard.errors import StartError
-from rtcguard.network import approved, firewall, firewall_status, netfilter
+from rtcguard.network import approved, firewall, firewall_status, netfilter, ruleset
 from rtcguard.network.firewall import Endpoint
 from rtcguard.network.resolving import Names
 from rtcguard.policy.model import Config
@@ -38,7 +38,7 @@ def text(config: Config, endpoints: list[Endpoint] | None = None) -> str:
             "gateway.interfaces, or set gateway.own"
         )
     known = approved.literal(config) if endpoints is None else endpoints
-    return firewall.ruleset(config, uids(config), known)
+    return ruleset.ruleset(config, uids(config), known)
 
 
 def routing_lines(config: Config) -> Iterator[str]:
@@ -105,7 +105,7 @@ def up(config: Config, names: Names | None = None) -> list[str]:
     mark = _rehearse(config, plain, unique)
     with ExitStack() as undo:
         obsolete = _route(config, undo)
-        netfilter.apply(firewall.ruleset(config, uids(config), unique, head=mark))
+        netfilter.apply(ruleset.ruleset(config, uids(config), unique, head=mark))
         undo.pop_all()
     for take in obsolete:
         take()
@@ -115,13 +115,13 @@ def up(config: Config, names: Names | None = None) -> list[str]:
 def _rehearse(config: Config, plain: str, endpoints: list[Endpoint]) -> str:
     """Loads the ruleset as a table that is asleep, and reads what the kernel makes of it: the mark
     of the real one. Whatever the kernel would refuse, it refuses here."""
-    asleep = firewall.ruleset(config, uids(config), endpoints, table=_TRIAL, head="flags dormant;")
+    asleep = ruleset.ruleset(config, uids(config), endpoints, table=_TRIAL, head="flags dormant;")
     netfilter.check(asleep)
     try:
         netfilter.apply(asleep)
         listing = netfilter.listing(_TRIAL)
     finally:
-        netfilter.apply(firewall.removal(_TRIAL))
+        netfilter.apply(ruleset.removal(_TRIAL))
     return firewall_status.mark(plain, listing or [])
 
 
@@ -164,7 +164,7 @@ def missing_routes(config: Config) -> Iterator[str]:
 def down() -> bool:
     """Takes everything away that `up` put there; whether there was anything. Raises StartError."""
     there = netfilter.listing() is not None
-    netfilter.apply(firewall.removal() + firewall.removal(_TRIAL))
+    netfilter.apply(ruleset.removal() + ruleset.removal(_TRIAL))
     for family in netfilter.families():
         for route in netfilter.routed(family):
             netfilter.remove_route(route)

@@ -13,7 +13,7 @@ from ipaddress import ip_network
 from typing import Final
 
 from rtcguard.errors import StartError
-from rtcguard.network import approved, firewall, firewall_status, netfilter
+from rtcguard.network import approved, firewall_status, netfilter, ruleset
 from rtcguard.network.approved import Target
 from rtcguard.network.resolving import Answer, Names
 from rtcguard.policy.model import Config
@@ -95,7 +95,7 @@ class Keeper:
         endpoints = [e for a in answers for e in a.endpoints if e.key not in self._for_good]
         try:
             if endpoints:
-                netfilter.apply(firewall.refreshed(endpoints))
+                netfilter.apply(ruleset.refreshed(endpoints))
         except StartError as error:
             logger.error("addresses of approved servers cannot be let through: %s", error)
             return

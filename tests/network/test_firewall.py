@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtcguard.app import gateway as gateway_command
-from rtcguard.network import firewall
+from rtcguard.network import firewall, ruleset
 from rtcguard.network.firewall import Endpoint, Route
 from rtcguard.policy.load import load
 from rtcguard.policy.model import Config, Gateway, Sinkhole, Stun
@@ -30,7 +30,7 @@ def chain(text: str, name: str) -> list[str]:
 
 
 def test_the_clients_stun_is_diverted() -> None:
-    assert chain(firewall.ruleset(gateway()), "divert") == [
+    assert chain(ruleset.ruleset(gateway()), "divert") == [
         "type filter hook prerouting priority raw; policy accept;",
         'iifname != { "lan0" } accept',
         "fib daddr type { local, broadcast, anycast, multicast } accept",
@@ -46,7 +46,7 @@ def test_the_clients_stun_is_diverted() -> None:
 
 
 def test_the_last_word_is_drop() -> None:
-    lines = chain(firewall.ruleset(gateway()), "judge")
+    lines = chain(ruleset.ruleset(gateway()), "judge")
     assert lines[-1] == "counter name other_transport drop"
     assert lines.index("meta l4proto udp counter name other_udp drop") > lines.index(
         "udp dport 443 counter name quic reject with icmpx port-unreachable"
@@ -55,15 +55,15 @@ def test_the_last_word_is_drop() -> None:
 
 def test_monitoring_stops_nothing() -> None:
     config = replace(gateway(own=True, users=("0",), transparent=True), mode="monitor")
-    text = firewall.ruleset(config, [0])
+    text = ruleset.ruleset(config, [0])
     rules = [line for line in text.splitlines() if "#" not in line and "comment" not in line]
     assert not [line for line in rules if "drop" in line or "reject" in line or "tproxy" in line]
 
 
 def test_a_replacement_is_one_transaction() -> None:
-    text = firewall.ruleset(gateway())
+    text = ruleset.ruleset(gateway())
     assert text.startswith("table inet rtcguard\ndelete table inet rtcguard\ntable inet rtcguard {")
-    assert firewall.ruleset(gateway()) == text
+    assert ruleset.ruleset(gateway()) == text
 
 
 def test_policy_routing() -> None:
@@ -84,7 +84,7 @@ def test_policy_routing() -> None:
 
 def test_an_element_is_renewed_whether_or_not_it_is_there() -> None:
     endpoint = Endpoint("2001:db8::1", "tcp", 443, "turn.example", 600)
-    assert firewall.refreshed([endpoint]).splitlines() == [
+    assert ruleset.refreshed([endpoint]).splitlines() == [
         "add element inet rtcguard approved6 { 2001:db8::1 . tcp . 443 }",
         "delete element inet rtcguard approved6 { 2001:db8::1 . tcp . 443 }",
         "add element inet rtcguard approved6 "
@@ -96,7 +96,7 @@ def test_the_shipped_gateway_leaves_nothing_closed_by_mistake() -> None:
     shipped = Path(__file__).parents[2] / "configs" / "gateway.yaml"
     config = load(shipped.read_text(), "gateway.yaml")
     assert list(gateway_command.notes(config)) == []
-    text = firewall.ruleset(config)
+    text = ruleset.ruleset(config)
     assert "redirect to :8082" in text
     assert "2620:fe::9" in text
     assert {route.family for route in firewall.routes(config)} == {"4", "6"}
@@ -147,7 +147,7 @@ def test_nft_takes_every_ruleset(made: list[tuple[Config, list[Endpoint]]]) -> N
     """Checked in a namespace that ends with it, several in one call."""
     require()
     text = "".join(
-        firewall.ruleset(config, [0, 4294967294], approved, table=f"rtcguard{index}")
+        ruleset.ruleset(config, [0, 4294967294], approved, table=f"rtcguard{index}")
         for index, (config, approved) in enumerate(made)
     )
     done = subprocess.run(
