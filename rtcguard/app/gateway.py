@@ -165,7 +165,7 @@ def down() -> bool:
     """Takes everything away that `up` put there; whether there was anything. Raises StartError."""
     there = netfilter.listing() is not None
     netfilter.apply(ruleset.removal() + ruleset.removal(_TRIAL))
-    for family in netfilter.families():
+    for family in netfilter.known_families():
         for route in netfilter.routed(family):
             netfilter.remove_route(route)
             there = True

@@ -16,6 +16,7 @@ from rtcguard.network.firewall import PRIORITY, ROUTING_TABLE, TABLE, Route
 _PATH: Final = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
 _PACKAGES: Final = {"nft": "nftables", "ip": "iproute2"}
 _FORBIDDEN: Final = "Operation not permitted"
+_IPV6: Final = Path("/proc/sys/net/ipv6")
 _TIMEOUT: Final = 30.0  # seconds
 
 
@@ -50,11 +51,13 @@ def listing(table: str = TABLE) -> list[dict[str, Any]] | None:
 
 def families() -> tuple[str, ...]:
     """The families of IP that this machine routes: `4`, and `6` where it is not turned off."""
-    off = Path("/proc/sys/net/ipv6/conf/lo/disable_ipv6")
-    try:
-        return ("4", "6") if off.read_text().strip() == "0" else ("4",)
-    except OSError:
-        return ("4",)
+    off = _IPV6 / "conf/lo/disable_ipv6"
+    return known_families() if off.exists() and off.read_text().strip() == "0" else ("4",)
+
+
+def known_families() -> tuple[str, ...]:
+    """Those that the kernel has; where IPv6 was turned off since, its rules are still there."""
+    return ("4", "6") if _IPV6.exists() else ("4",)
 
 
 def routed(family: str) -> list[Route]:

@@ -76,6 +76,21 @@ def test_another_configuration_takes_the_place_of_the_first(wires: Wires) -> Non
         assert kernel(wires) == alone
 
 
+def test_down_after_ipv6_was_turned_off(wires: Wires) -> None:
+    def turn(off: int) -> None:
+        key = f"net.ipv6.conf.lo.disable_ipv6={off}"
+        wires.lab.run(wires.lab.gateway, "sysctl", "-qw", key)
+
+    with wires.firewall():
+        turn(1)
+    try:
+        assert within(wires.lab.gateway, lambda: netfilter.routed("6")) == []
+        with wires.firewall() as made:  # without IPv6 there is nothing to route, and none missing
+            assert not [line for line in look(wires, made).missing if "-6" in line]
+    finally:
+        turn(0)
+
+
 FAILING = """#!/bin/sh
 # Fails where the real table would be loaded, after the trial and the routes.
 case "$*" in
