@@ -55,7 +55,7 @@ class Loaded:
         if config.stun.listen:
             listen = (ctx.options.listen_host, ctx.options.listen_port or 8080)
             self._supervisor = Supervisor(processes.Settings(policy, state, key, listen))
-            self._supervisor.start("network", processes.network)
+            self._supervisor.start("stun", processes.stun)
 
     def done(self) -> None:
         if self._supervisor is not None:

@@ -35,7 +35,7 @@ class Settings:
 
 def proxy_worker(settings: Settings, pipe: Pipe) -> None:
     """Rings 1 and 2: one mitmproxy master."""
-    # Imported here, as the network process needs nothing of mitmproxy.
+    # Imported here, as the other processes need nothing of mitmproxy.
     from rtcguard.proxy.addon import RtcGuard
     from rtcguard.proxy.confirmed import Confirmed
     from rtcguard.proxy.service import serve
@@ -69,15 +69,19 @@ def proxy_worker(settings: Settings, pipe: Pipe) -> None:
         pipe.send(str(error))
 
 
-def network(settings: Settings, pipe: Pipe) -> None:
+def stun(settings: Settings, pipe: Pipe) -> None:
     """Ring 3: the STUN responder."""
-    from rtcguard.network.udp import StunServer
+    from rtcguard.network.server import StunServer
 
-    _begin("network")
+    _begin("stun")
+    config = settings.policy.config
     try:
-        writer = Writer(settings.state.ledger, settings.policy.config.ledger.keep)
+        writer = Writer(settings.state.ledger, config.ledger.keep)
         with StunServer(
-            settings.policy.config.stun.listen, settings.policy, writer.record
+            config.stun.listen,
+            settings.policy,
+            writer.record,
+            transparent=bool(config.gateway.interfaces),
         ) as server:
             pipe.send(None)
             server.serve(pipe.fileno())

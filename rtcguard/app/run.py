@@ -14,7 +14,7 @@ def run(settings: Settings, say: Callable[[str], None]) -> None:
     supervisor = Supervisor(settings)
     try:
         if settings.policy.config.stun.listen:
-            supervisor.start("network", processes.network)
+            supervisor.start("stun", processes.stun)
         for _ in range(settings.workers):
             # One after the other: the first makes the certificate authority.
             supervisor.start("proxy", processes.proxy_worker)
@@ -33,7 +33,7 @@ def describe(settings: Settings) -> Iterator[str]:
     config, state = settings.policy.config, settings.state
     yield f"proxy   {host_port(*settings.listen)} (HTTP and HTTPS)"
     for address in config.stun.listen:
-        yield f"STUN    {host_port(*address)} (udp), answers: {config.stun.answer}"
+        yield f"STUN    {host_port(*address)} (udp and tcp), answers: {config.stun.answer}"
     yield f"CA      {state.ca_certificate}"
     yield f"ledger  {state.ledger}"
     if firewall.wanted(config):

@@ -5,6 +5,11 @@ error response they are done in 0.13. So requests are refused with 403 Forbidden
 nothing else is answered (indications, responses, other protocols), for RFC 8489 has no answer to
 them, and two responders would talk to each other for ever.
 
+A request with an attribute that must be understood and is not gets 420 in place of 403 (and of a
+decoy): RFC 8489 section 6.3.1 asks that before anything that a method or its use decides, and 403
+is such a decision (RFC 8656 section 7.2). Clients end on either. Never 401, on which clients ask
+again with their user name, nor 300 with an ALTERNATE-SERVER, which sends them elsewhere.
+
 No amplifier: an answer is never more than MAX_GROWTH bytes longer than its request.
 """
 
@@ -14,16 +19,20 @@ from typing import Final
 
 from rtcguard.errors import ParseError
 from rtcguard.ice import address as addresses
-from rtcguard.network import stun
+from rtcguard.network import attributes, stun
 from rtcguard.policy.model import HostPort, Policy
 from rtcguard.policy.record import Record
 
 # ERROR-CODE 403 takes 20 bytes (4 header, 4 code, 9 "Forbidden", 3 padding), a decoy 12 (IPv4) or
-# 24 (IPv6). A FINGERPRINT is answered only to one in the request, which is as long. Nothing else of
-# the request is given back but its header; so the smallest, of 20 bytes, gets 40, or 44 by a decoy.
+# 24 (IPv6). 420 takes 16, and 8 for one unknown attribute, which had 4 in the request; more of them
+# only narrow it. A FINGERPRINT is answered only to one in the request, which is as long. Nothing
+# else of the request is given back but its header; so the smallest, of 20 bytes, gets 40, or 44 by
+# a decoy.
 MAX_GROWTH: Final = 24
 
 _FORBIDDEN = (stun.ERROR_CODE, stun.error_code(403, "Forbidden"))
+# Shorter than RFC 8489's "Unknown Attribute", for the sake of MAX_GROWTH.
+_UNKNOWN = (stun.ERROR_CODE, stun.error_code(420, "Unknown"))
 # Port 9 is discard; 0.0.0.0 and 0100::/64 (RFC 6666) reach nobody.
 _DECOYS = {4: ("0.0.0.0", 9), 6: ("100::", 9)}
 _BROADCAST = "255.255.255.255"
@@ -37,7 +46,21 @@ class Reply:
     records: tuple[Record, ...]
 
 
-def answer(packet: bytes, source: HostPort, destination: HostPort, policy: Policy) -> Reply:
+@dataclass(frozen=True, slots=True)
+class Hindrance:
+    """Why no answer may go to a source, whatever it asks: the event's rule, and its words."""
+
+    rule: str
+    reason: str
+
+
+def answer(
+    packet: bytes,
+    source: HostPort,
+    destination: HostPort,
+    policy: Policy,
+    hindrance: Hindrance | None = None,
+) -> Reply:
     """Judges one datagram; total: no packet makes it raise.
 
     `source` and `destination` are the packet's own, as numeric addresses without brackets.
@@ -60,28 +83,57 @@ def answer(packet: bytes, source: HostPort, destination: HostPort, policy: Polic
         and _is_one_host(destination[0])
     )
     mode = policy.config.stun.answer
+    rule = f"stun:{mode}"
+    unknown = attributes.unknown(number for number, _ in message.attributes)
     datagram: bytes | None
     if not answerable:
         datagram, action, outcome = None, "blocked", "no answer to an address of many or of nobody"
+    elif hindrance is not None:
+        datagram, action, outcome, rule = None, "blocked", hindrance.reason, hindrance.rule
     elif mode == "silent":
         datagram, action, outcome = None, "blocked", "swallowed without an answer"
+    elif unknown:
+        listed = stun.unknown_attributes(unknown, classic=message.classic)
+        datagram = _error(message, fingerprint, _UNKNOWN, (stun.UNKNOWN_ATTRIBUTES, listed))
+        action, outcome = "refused", "refused with 420 Unknown Attribute"
     elif mode == "decoy" and message.method == stun.BINDING:
         datagram = _decoy(message, 6 if ":" in source[0] else 4, fingerprint is not None)
         action, outcome = "refused", "answered with an address that reaches nobody"
     else:
-        datagram = stun.encode(
-            message.method,
-            stun.ERROR,
-            message.transaction_id,
-            (_FORBIDDEN,),
-            fingerprint=fingerprint is not None,
-        )
+        datagram = _error(message, fingerprint, _FORBIDDEN)
         action, outcome = "refused", "refused with 403 Forbidden"
     if policy.config.mode == "monitor":
         outcome += ", in monitor mode too: a responder has nothing to pass on"
     ufrag = _sender_ufrag(message)
-    record = _record(action, source, destination, f"{what}: {outcome}", f"stun:{mode}", ufrag)
+    record = _record(action, source, destination, f"{what}: {outcome}", rule, ufrag)
     return Reply(datagram, (record,))
+
+
+def template(source: HostPort, destination: HostPort, policy: Policy) -> tuple[bytes, bytes] | None:
+    """What stands before and behind the transaction id in each answer to a Binding request without
+    attributes; None where it gets none, or one that holds more of the id (an IPv6 decoy).
+
+    It is found by asking `answer`, with ids that differ in every bit: there is no second judgement.
+    """
+    parts = set()
+    for identity in (bytes(12), b"\xff" * 12):
+        request = stun.encode(stun.BINDING, stun.REQUEST, identity)
+        datagram = answer(request, source, destination, policy).datagram
+        if datagram is None or datagram[8:20] != identity:
+            return None
+        parts.add((datagram[:8], datagram[20:]))
+    return parts.pop() if len(parts) == 1 else None
+
+
+def _error(request: stun.Message, fingerprint: bool | None, *parts: stun.Attribute) -> bytes:
+    """An error response, with a FINGERPRINT where the request had one."""
+    return stun.encode(
+        request.method,
+        stun.ERROR,
+        request.transaction_id,
+        parts,
+        fingerprint=fingerprint is not None,
+    )
 
 
 def _decoy(request: stun.Message, version: int, fingerprint: bool) -> bytes:

@@ -61,6 +61,16 @@ class Splitter:
         self._rest = b""
         self._broken = False
 
+    @property
+    def broken(self) -> bool:
+        """Whether what is neither has come."""
+        return self._broken
+
+    @property
+    def held(self) -> int:
+        """Bytes of a message that is not whole yet."""
+        return len(self._rest)
+
     def feed(self, data: bytes) -> list[bytes]:
         """The messages that are whole now."""
         if self._broken:

@@ -14,11 +14,12 @@ import hmac
 import ipaddress
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from rtcguard.errors import ParseError
+from rtcguard.network.attributes import MESSAGE_INTEGRITY, MESSAGE_INTEGRITY_SHA256
 
 COOKIE: Final = 0x2112A442
 HEADER_LENGTH: Final = 20
@@ -50,8 +51,8 @@ METHOD_NAMES: Final = {
 
 MAPPED_ADDRESS: Final = 0x0001
 USERNAME: Final = 0x0006
-MESSAGE_INTEGRITY: Final = 0x0008
 ERROR_CODE: Final = 0x0009
+UNKNOWN_ATTRIBUTES: Final = 0x000A
 XOR_MAPPED_ADDRESS: Final = 0x0020
 SOFTWARE: Final = 0x8022
 FINGERPRINT: Final = 0x8028
@@ -62,6 +63,7 @@ _HEADER = struct.Struct("!HHI")
 _PAIR = struct.Struct("!HH")
 _FINGERPRINT_XOR = 0x5354554E
 _FINGERPRINT_LENGTH = 8
+_SHA256_LENGTHS = range(16, 33, 4)
 # Without a cookie only the messages of RFC 3489, and the Allocate of the TURN of its time (which
 # Microsoft's still speaks), are taken for STUN: of arbitrary datagrams too many would pass.
 _CLASSIC_METHODS = (BINDING, SHARED_SECRET, ALLOCATE)
@@ -126,13 +128,34 @@ class Message:
 
         `key` is the password of short-term credentials, or MD5(user:realm:password).
         """
+        found = self._hashed(MESSAGE_INTEGRITY)
+        if found is None:
+            return None
+        value, covered = found
+        return hmac.compare_digest(value, hmac.digest(key, covered, "sha1"))
+
+    def integrity_sha256_ok(self, key: bytes) -> bool | None:
+        """The same of MESSAGE-INTEGRITY-SHA256 (section 14.6), which may be cut short to 16 bytes.
+
+        `key` is the password of short-term credentials, or what the algorithm that was agreed on
+        (section 18.5) makes of the long-term ones.
+        """
+        found = self._hashed(MESSAGE_INTEGRITY_SHA256)
+        if found is None:
+            return None
+        value, covered = found
+        if len(value) not in _SHA256_LENGTHS:
+            return False
+        return hmac.compare_digest(value, hmac.digest(key, covered, "sha256")[: len(value)])
+
+    def _hashed(self, type: int) -> tuple[bytes, bytes] | None:
+        """The value of an integrity attribute, and the bytes that it was made of."""
         end = HEADER_LENGTH
         for number, value in self.attributes:
-            if number == MESSAGE_INTEGRITY and not self.classic:
+            if number == type and not self.classic:
                 # The length in the hashed header ends with this attribute, whatever follows it.
                 length = end + 4 + len(value) - HEADER_LENGTH
-                covered = self.raw[:2] + length.to_bytes(2) + self.raw[4:end]
-                return hmac.compare_digest(value, hmac.digest(key, covered, "sha1"))
+                return value, self.raw[:2] + length.to_bytes(2) + self.raw[4:end]
             end += 4 + len(value) + -len(value) % 4
         return None
 
@@ -200,6 +223,13 @@ def encode(
 def error_code(code: int, reason: str) -> bytes:
     """The value of ERROR-CODE, RFC 8489 section 14.8: `code` from 300 to 699."""
     return bytes((0, 0, code // 100, code % 100)) + reason.encode()
+
+
+def unknown_attributes(types: Sequence[int], *, classic: bool) -> bytes:
+    """The value of UNKNOWN-ATTRIBUTES, section 14.9. RFC 3489 section 11.2.10 knows no padding: of
+    an odd number, one is repeated."""
+    odd = tuple(types[-1:]) if classic and len(types) % 2 else ()
+    return b"".join(number.to_bytes(2) for number in (*types, *odd))
 
 
 def encode_address(host: str, port: int) -> bytes:

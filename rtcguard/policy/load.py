@@ -20,6 +20,7 @@ from rtcguard.policy.yaml_reader import (
     host_port,
     list_of,
     network,
+    number,
     optional,
     port,
     text,
@@ -209,7 +210,12 @@ _TOP: dict[str, Reader] = {
     "rules": _rules,
     "stun": _section(
         model.Stun,
-        {"listen": list_of(host_port), "answer": choice("refuse", "decoy", "silent")},
+        {
+            "listen": list_of(host_port),
+            "answer": choice("refuse", "decoy", "silent"),
+            "clients": list_of(network),
+            "rate": number,
+        },
     ),
     "sinkhole": _section(
         model.Sinkhole,

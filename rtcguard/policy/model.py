@@ -4,7 +4,7 @@ A field here is a key of the YAML file; the key's meaning for its reader stands 
 """
 
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final, Literal, get_args
 
 from rtcguard.ice.server import IceServer
@@ -59,10 +59,32 @@ class Page:
     guard: bool = True
 
 
+# Loopback, private (RFC 1918), shared (RFC 6598), link-local, unique local: whoever is asked from
+# there is asked from near by, and an answer to a forged source stays near by.
+NEAR: Final[tuple[Network, ...]] = tuple(
+    map(
+        ip_network,
+        (
+            "127.0.0.0/8",
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "100.64.0.0/10",
+            "169.254.0.0/16",
+            "::1/128",
+            "fe80::/10",
+            "fc00::/7",
+        ),
+    )
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Stun:
     listen: tuple[HostPort, ...] = (("127.0.0.1", 3478),)
     answer: Literal["refuse", "decoy", "silent"] = "refuse"
+    clients: tuple[Network, ...] = NEAR  # others get no answer
+    rate: int = 1000  # answers a second to one source
 
 
 @dataclass(frozen=True, slots=True)

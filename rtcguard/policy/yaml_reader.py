@@ -19,6 +19,7 @@ from rtcguard.policy.model import HostPort, Network
 Reader = Callable[["Yaml", yaml.Node, str], Any]
 
 _DURATION = re.compile(r"([0-9]{1,6})\s*([smhdw])")
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+):([0-9]{1,5})")
 
@@ -157,6 +158,17 @@ def parse_duration(value: str) -> int | None:
     """`12h` as seconds; None for anything else, and for no time at all."""
     found = _DURATION.fullmatch(value)
     return int(found[1]) * _SECONDS[found[2]] or None if found else None
+
+
+def number(reader: Yaml, node: yaml.Node, path: str) -> int | None:
+    """A whole number from 1 on."""
+    value = _scalar(reader, node, path, "a whole number from 1 on")
+    if value is None:
+        return None
+    if not _NUMBER.fullmatch(value):
+        reader.mistake(node, f"{path} is a whole number from 1 on, found {value!r}")
+        return None
+    return int(value)
 
 
 def host_port(reader: Yaml, node: yaml.Node, path: str) -> HostPort | None:

@@ -53,7 +53,7 @@ def test_it_says_where_everything_is(tmp_path: Path) -> None:
     with running(tmp_path, f'{relay}stun: {{listen: ["127.0.0.1:{port}"]}}\n') as run:
         assert run.lines == [
             f"proxy   127.0.0.1:{run.port} (HTTP and HTTPS)",
-            f"STUN    127.0.0.1:{port} (udp), answers: refuse",
+            f"STUN    127.0.0.1:{port} (udp and tcp), answers: refuse",
             f"CA      {run.state}/ca/mitmproxy-ca-cert.pem",
             f"ledger  {run.state}/ledger.sqlite3",
             "relay   turn:192.0.2.1",

@@ -102,7 +102,8 @@ class Servers:
         return Server(process, port, state, _or_stop(process, "listening port", wait))
 
     def _config(self, folder: Path, stun: int) -> Path:
-        """A usual configuration: one approved relay, with credentials of limited lifetime."""
+        """A usual configuration: one approved relay, with credentials of limited lifetime. The
+        load is one source; what it may be answered in a second is more than any can be."""
         secret, file = folder / "turn.secret", folder / "rtcguard.yaml"
         secret.touch(mode=0o600)
         secret.write_text("a secret of this benchmark\n")
@@ -113,7 +114,7 @@ relay:
   servers:
     - urls: ["turn:192.0.2.30:3478?transport=udp", "turns:192.0.2.30:443?transport=tcp"]
       shared_secret_file: {secret}
-stun: {{listen: {listen}}}
+stun: {{listen: {listen}, rate: 100000000}}
 """)
         return file
 

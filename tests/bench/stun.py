@@ -83,7 +83,9 @@ def _recorded(state: Path, side: _Side) -> Iterator[Line]:
     sent = sum(one.sent for one in side.rounds) + len(side.strangers)
     with contextlib.closing(sqlite3.connect(state / "ledger.sqlite3")) as ledger:
         addresses = {row[0] for row in ledger.execute("SELECT DISTINCT address FROM events")}
-        (rows,) = ledger.execute("SELECT COUNT(*) FROM events WHERE kind = 'stun'").fetchone()
+        query = "SELECT SUM(count), COUNT(*) FROM events WHERE kind = 'stun'"
+        told, rows = ledger.execute(query).fetchone()
     found = sum(stranger in addresses for stranger in side.strangers)
     yield Line("  other addresses in the ledger", f"{found} of {len(side.strangers)}", budget="all")
-    yield Line("  events in the ledger", f"{rows} of {sent}")
+    yield Line("  requests in the ledger", f"{told} of {sent}", budget="all")
+    yield Line("  its lines for them", str(rows))

@@ -10,14 +10,14 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from aioice import stun as aioice
 
 from rtcguard.errors import StartError
 from rtcguard.network import responder, stun
-from rtcguard.network.udp import StunServer
+from rtcguard.network.server import StunServer
 from rtcguard.policy.model import Config, Policy, Stun
 from rtcguard.policy.record import Record
 
@@ -228,12 +228,10 @@ def test_a_fault_of_our_own_is_counted_and_the_loop_goes_on(
 ) -> None:
     real = responder.answer
 
-    def answer(
-        packet: bytes, source: tuple[str, int], destination: tuple[str, int], rules: Policy
-    ) -> responder.Reply:
+    def answer(packet: bytes, *others: Any) -> responder.Reply:
         if broken == "answer" and packet == b"fault":
             raise RuntimeError("a fault")
-        return real(packet, source, destination, rules)
+        return real(packet, *others)
 
     def record(records: list[Record]) -> None:
         if broken == "record":

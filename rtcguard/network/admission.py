@@ -1,0 +1,52 @@
+"""Who is answered, and how often: never an amplifier, nor a service for strangers.
+
+A source address can be forged. So answers go to the configured networks only, and to no source more
+than so many a second; the count is kept in a table of fixed size.
+"""
+
+from array import array
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
+
+from rtcguard.ice import address as addresses
+from rtcguard.network.responder import Hindrance
+from rtcguard.policy.model import Network
+
+# Sources that share a place share its count: rare, and a hash with a secret of the process cannot
+# be aimed at.
+_PLACES: Final = 1 << 14
+_REMEMBERED: Final = 4096
+
+STRANGER: Final = Hindrance("stun:clients", "no answer: the source is in none of stun.clients")
+
+
+class Admission:
+    """`rate`: answers to one source in one second of the clock. One for all sockets of a thread."""
+
+    def __init__(self, clients: Sequence[Network], rate: int) -> None:
+        self._clients, self._rate = clients, rate
+        self._counts = array("L", bytes(array("L").itemsize * _PLACES))
+        self._second = 0
+        self.is_client = lru_cache(maxsize=_REMEMBERED)(self._is_client)
+        self.too_many = Hindrance("stun:rate", f"no answer: more than {rate} a second to a source")
+
+    def _is_client(self, host: str) -> bool:
+        """Whether a numeric address is in one of the networks."""
+        address = addresses.parse(host)
+        return address is not None and any(address in network for network in self._clients)
+
+    @staticmethod
+    def place(host: str) -> int:
+        """Where the answers to a source are counted."""
+        return hash(host) % _PLACES
+
+    def grant(self, place: int, count: int, now: float) -> bool:
+        """Takes `count` answers off what is left in this second; takes none where it is less."""
+        if int(now) != self._second:
+            self._second = int(now)
+            self._counts = array("L", bytes(array("L").itemsize * _PLACES))
+        if self._counts[place] + count > self._rate:
+            return False
+        self._counts[place] += count
+        return True

@@ -1,0 +1,116 @@
+"""Between a packet and its answer: who may have one (`admission`), which (`responder`), and what is
+told of it (`folding`). Pure: the sockets bring the packets and the time, and take the records.
+
+A Binding request without attributes, as browsers send to STUN servers, is answered alike each time
+but for its transaction id. What was decided for one source and destination is therefore *known*,
+and holds for the next such request until the minute, or the policy, ends.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from rtcguard.network import responder
+from rtcguard.network.admission import STRANGER, Admission
+from rtcguard.network.folding import Folding, Tally
+from rtcguard.network.responder import Hindrance
+from rtcguard.policy.model import HostPort, Policy
+from rtcguard.policy.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A source that was answered: where its next request is counted, for ledger and rate."""
+
+    tally: Tally
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """`datagram` goes back; None: silence. `known` is set where the packet was answered."""
+
+    datagram: bytes | None
+    known: Known | None
+
+
+class Reception:
+    """One for all sockets of a thread. `now` is in seconds since 1970 in every call."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._folding = Folding()
+        self._turns = 0
+        self.use(policy)
+
+    def use(self, policy: Policy) -> None:
+        """From the next packet on, this policy decides."""
+        self.policy = policy
+        self._admission = Admission(policy.config.stun.clients, policy.config.stun.rate)
+        self._turns += 1
+
+    @property
+    def generation(self) -> int:
+        """What is known holds while this stays the same."""
+        return self._turns + self._folding.rounds
+
+    @property
+    def due(self) -> float:
+        """When `records` is to be asked, though nothing came."""
+        return self._folding.due
+
+    def judge(
+        self,
+        packet: bytes,
+        source: HostPort,
+        destination: HostPort,
+        now: float,
+        *,
+        diverted: Callable[[HostPort], bool] = lambda _: False,
+        carrier: str = "",
+    ) -> Judgement:
+        """Decides one packet, by all rules.
+
+        `diverted` says of its destination whether the packet was on its way elsewhere and a rule of
+        the gateway brought it here: rules are for clients. `carrier` goes before the event's words.
+        """
+        welcome = self._admission.is_client(source[0]) or diverted(destination)
+        reply = self._answer(packet, source, destination, None if welcome else STRANGER)
+        place = self._admission.place(source[0])
+        if reply.datagram is not None and not self._admission.grant(place, 1, now):
+            reply = self._answer(packet, source, destination, self._admission.too_many)
+        known = None
+        for record in reply.records:
+            tally = self.record(record, now, carrier)
+            known = None if reply.datagram is None else Known(tally, place)
+        return Judgement(reply.datagram, known)
+
+    def again(self, known: Known, count: int, now: float) -> bool:
+        """Whether `count` more of the same are answered too; each is to be judged where not."""
+        if now >= self._folding.due or not self._admission.grant(known.place, count, now):
+            return False
+        known.tally.add(count, now)
+        return True
+
+    def record(self, record: Record, now: float, carrier: str = "") -> Tally:
+        if carrier:
+            record = replace(record, reason=f"{carrier}: {record.reason}")
+        return self._folding.add(record, now)
+
+    def records(self, now: float) -> list[Record]:
+        """What is to be told now."""
+        if now >= self._folding.due:
+            self._folding.settle()
+        return self._folding.take()
+
+    def rest(self) -> list[Record]:
+        """All that was counted, at the end."""
+        self._folding.settle()
+        return self._folding.take()
+
+    def _answer(
+        self,
+        packet: bytes,
+        source: HostPort,
+        destination: HostPort,
+        hindrance: Hindrance | None,
+    ) -> responder.Reply:
+        return responder.answer(packet, source, destination, self.policy, hindrance)
