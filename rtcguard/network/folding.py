@@ -63,6 +63,10 @@ class Folding:
         self.rounds = 0
         """Goes up when tallies are settled: one that was given out before counts no more."""
 
+    def __len__(self) -> int:
+        """Kinds that are counted now."""
+        return len(self._tallies)
+
     def add(self, record: Record, now: float) -> Tally:
         """Counts a record, or tells it at once; the same of its kind may go to the tally then."""
         if now >= self.due:

@@ -16,7 +16,7 @@ from rtcguard.network import batch
 from rtcguard.network.batched import BatchedPort
 from rtcguard.network.failures import Failures
 from rtcguard.network.reception import Reception
-from rtcguard.network.sockets import bind
+from rtcguard.network.sockets import bind_both
 from rtcguard.network.tcp import Connection, Connections, Limits, TcpPort
 from rtcguard.network.transparent import TransparentPort
 from rtcguard.network.udp import WILDCARDS, UdpPort
@@ -34,7 +34,7 @@ class StunServer:
     `close` unbinds.
 
     `record` is called with the records of a turn, in the thread of `serve`: it must not block.
-    `policy` may be replaced at any time; the next packet goes by it. `transparent`: what is bound
+    `policy` may be replaced at any time; the next turn goes by it. `transparent`: what is bound
     to every address also answers packets to other machines that a TPROXY rule brings there, in
     their name. Raises StartError where an address cannot be bound, or the right to is missing.
     """
@@ -46,14 +46,14 @@ class StunServer:
         record: Callable[[list[Record]], object],
         *,
         transparent: bool = False,
-        limits: Limits = Limits(),  # noqa: B008  (a value that nothing changes)
+        limits: Limits | None = None,
     ) -> None:
         self.policy = policy
         self._record = record
         self._reception = Reception(policy)
         self._failures = Failures()
         self._selector = selectors.DefaultSelector()
-        self._connections = Connections(self._selector, limits)
+        self._connections = Connections(self._selector, limits or Limits())
         self._udp: list[UdpPort] = []
         self._tcp: list[TcpPort] = []
         try:
@@ -64,16 +64,14 @@ class StunServer:
             raise
 
     def _bind(self, host: str, port: int, transparent: bool) -> None:
-        bound = bind(host, port, socket.SOCK_DGRAM, transparent=transparent)
+        bound, listening = bind_both(host, port, transparent=transparent)
+        self._tcp.append(TcpPort(listening, self._connections))
         make = BatchedPort if batch.AVAILABLE else UdpPort
         try:
-            one = TransparentPort(bound) if transparent else make(bound)
+            self._udp.append(TransparentPort(bound) if transparent else make(bound))
         except BaseException:
             bound.close()
             raise
-        self._udp.append(one)
-        listening = bind(host, one.local[1], socket.SOCK_STREAM)
-        self._tcp.append(TcpPort(listening, self._connections))
 
     @property
     def addresses(self) -> tuple[HostPort, ...]:

@@ -14,6 +14,7 @@ IPV6_RECVORIGDSTADDR: Final = 74
 IPV6_TRANSPARENT: Final = 75
 
 _BACKLOG = 128
+_TRIES = 10  # to find a port that is free for both
 _RECEIVE_BUFFER = 4 << 20  # bytes; the kernel cuts it down to what it allows
 _HINTS = {
     errno.EADDRINUSE: "stop the program that uses it, or write another port there",
@@ -24,7 +25,26 @@ _HINTS = {
 _NAMES = {socket.SOCK_DGRAM: "udp", socket.SOCK_STREAM: "tcp"}
 
 
-def bind(
+def bind_both(
+    host: str, port: int, *, transparent: bool = False
+) -> tuple[socket.socket, socket.socket]:
+    """A UDP and a TCP socket with the same port. Raises StartError.
+
+    Port 0 is any port that is free for both.
+    """
+    tries = 1 if port else _TRIES
+    while True:
+        bound = _bind(host, port, socket.SOCK_DGRAM, transparent=transparent)
+        try:
+            return bound, _bind(host, bound.getsockname()[1], socket.SOCK_STREAM)
+        except StartError:
+            bound.close()
+            tries -= 1
+            if not tries:
+                raise
+
+
+def _bind(
     host: str, port: int, kind: socket.SocketKind, *, transparent: bool = False
 ) -> socket.socket:
     """A non-blocking UDP socket, or a TCP socket that listens; a host name is bound at its first

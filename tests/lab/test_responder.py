@@ -87,11 +87,15 @@ def test_answers_come_from_whom_was_asked(lab: Lab, server: Role, version: int) 
     finally:
         running.stop()
         subprocess.run(["ip", "netns", "exec", lab.gateway, "nft", "delete table inet divert"])
-    assert unruled and all("error" in one for one in unruled), "nothing but the rules brings it here"
+    assert unruled and all("error" in one for one in unruled), (
+        "nothing but the rules brings it here"
+    )
     assert len(answers) == 4 * len(ODD_PORTS)
     for answer in answers:
         assert answer["from"] == [host, answer["port"]], answer
-        assert answer["same"] and answer["class"] == 3 and str(answer["code"]).startswith("00000403")
+        assert (
+            answer["same"] and answer["class"] == 3 and str(answer["code"]).startswith("00000403")
+        )
     told = [json.loads(line) for line in events.read_text().splitlines()]
     shown = f"[{host}]" if version == 6 else host
     assert {one["destination"] for one in told} == {f"{shown}:{port}" for port in ODD_PORTS}

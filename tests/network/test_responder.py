@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtcguard.network import stun
-from rtcguard.network.responder import MAX_GROWTH, Reply, answer
+from rtcguard.network.responder import MAX_GROWTH, Hindrance, Reply, answer
 from rtcguard.policy.model import Config, Policy, Stun
 from rtcguard.policy.record import ACTIONS
 
@@ -81,6 +81,83 @@ def test_every_other_request_is_refused(
     assert response.attributes == ((stun.ERROR_CODE, b"\0\0\x04\x03Forbidden"),)
     assert stun.parse(reply.datagram).method_name in reply.records[0].reason
     assert reply.records[0].action == "refused"
+
+
+@pytest.mark.parametrize("classic", [False, True])
+@pytest.mark.parametrize("mode", ["refuse", "decoy"])
+@pytest.mark.parametrize("fingerprint", [False, True])
+def test_unknown_attributes_that_must_be_understood_are_named(
+    classic: bool, mode: Literal["refuse", "decoy", "silent"], fingerprint: bool
+) -> None:
+    identity = bytes(range(16 if classic else 12))
+    odd = [(0x7FFF, b""), (0x0024, b"\0\0\0\1"), (0x8FFF, b"abc"), (0x7FFF, b""), (0x7FFE, b"")]
+    for sent, listed in ((odd, (0x7FFF, 0x7FFE)), (odd[:2], (0x7FFF,))):
+        request = stun.encode(
+            stun.BINDING, stun.REQUEST, identity, sent, fingerprint=fingerprint and not classic
+        )
+        reply = ask(request, mode)
+        assert reply.datagram is not None
+        response = stun.parse(reply.datagram)
+        assert response.message_class == stun.ERROR
+        assert (response.attribute(stun.ERROR_CODE) or b"")[:4] == b"\0\0\x04\x14"
+        value = response.attribute(stun.UNKNOWN_ATTRIBUTES) or b""
+        numbers = tuple(int.from_bytes(value[at : at + 2]) for at in range(0, len(value), 2))
+        # RFC 3489 section 11.2.10: an odd number of them is made even by repeating one
+        assert numbers == (listed * 2 if classic and len(listed) == 1 else listed)
+        assert len(reply.datagram) <= len(request) + MAX_GROWTH
+        assert reply.records[0].reason == "Binding request: refused with 420 Unknown Attribute"
+        assert reply.records[0].action == "refused"
+
+
+def test_one_unknown_attribute_alone_keeps_to_the_growth() -> None:
+    request = stun.encode(stun.BINDING, stun.REQUEST, TRANSACTION, [(0x7FFF, b"")])
+    answered = ask(request).datagram
+    assert answered is not None and len(answered) - len(request) == 20
+
+
+def test_silence_is_not_broken_by_an_unknown_attribute() -> None:
+    request = stun.encode(stun.BINDING, stun.REQUEST, TRANSACTION, [(0x7FFF, b"")])
+    assert ask(request, "silent").datagram is None
+
+
+def test_what_stands_behind_the_integrity_does_not_count() -> None:
+    """RFC 8489 sections 14.5 and 14.6."""
+    for integrity in ((0x0008, bytes(20)), (0x001C, bytes(32))):
+        behind = [integrity, (0x7FFF, b"")]
+        request = stun.encode(stun.BINDING, stun.REQUEST, TRANSACTION, behind)
+        assert ask(request).records[0].reason == "Binding request: refused with 403 Forbidden"
+
+
+@pytest.mark.parametrize("attributes", [[], [(stun.USERNAME, b"a:b")], [(0x7FFF, b"")]])
+@pytest.mark.parametrize("mode", ["refuse", "decoy"])
+def test_nobody_is_sent_elsewhere_or_asked_for_a_password(
+    attributes: list[stun.Attribute], mode: Literal["refuse", "decoy", "silent"]
+) -> None:
+    """ALTERNATE-SERVER (0x8023), REALM and NONCE are never in an answer, nor 300 and 401."""
+    for method in stun.METHOD_NAMES:
+        answered = ask(stun.encode(method, stun.REQUEST, TRANSACTION, attributes), mode).datagram
+        assert answered is not None
+        response = stun.parse(answered)
+        assert not {0x8023, 0x0014, 0x0015} & {number for number, _ in response.attributes}
+        assert (response.attribute(stun.ERROR_CODE) or b"\0\0\4\3")[2:4] in (b"\4\3", b"\4\x14")
+
+
+def test_a_hindrance_is_told_in_place_of_an_answer() -> None:
+    hindrance = Hindrance("stun:clients", "no answer: a stranger")
+    reply = answer(EMPTY, SOURCE, SERVER, policy(), hindrance)
+    assert reply.datagram is None
+    (record,) = reply.records
+    assert (record.action, record.rule) == ("blocked", "stun:clients")
+    assert record.reason == "Binding request: no answer: a stranger"
+
+
+def test_googles_ping_is_refused() -> None:
+    """Type 0x0200, as libwebrtc's GOOG_PING_REQUEST."""
+    ping = b"\x02\x00\x00\x00\x21\x12\xa4\x42" + TRANSACTION
+    reply = ask(ping)
+    assert reply.datagram is not None
+    assert reply.datagram[:2] == b"\x03\x10"  # libwebrtc's GOOG_PING_ERROR_RESPONSE
+    assert reply.records[0].reason == "GOOG-PING request: refused with 403 Forbidden"
 
 
 def test_a_turn_user_name_is_not_an_ice_fragment() -> None:

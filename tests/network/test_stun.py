@@ -1,6 +1,7 @@
 """The parser and the builder, against RFC 5769, aioice, and bytes that nobody meant."""
 
 import hashlib
+import hmac
 import ipaddress
 
 import pytest
@@ -32,6 +33,14 @@ LONG_TERM = bytes.fromhex(
     "0015001c662f2f3439396b39353464364f4c33346f4c394653547679363473410014000b6578616d706c652e6f726700"
     "0008001" + "4f67024656dd64a3e02b8e0712e85c9a28ca89666"
 )
+# RFC 8489 appendix B.1, as its erratum 6268 corrects it.
+SHA256 = bytes.fromhex(
+    "000100902112a44278ad3433c6ad72c029da412e"
+    "001e00204a3cf38fef6992bda952c6780417da0f24819415569e60b205c46e41407f1704"
+    "001500296f624d61744a6f733241414143662f2f3439396b39353464364f4c33346f4c39465354767936347341000000"
+    "0014000b6578616d706c652e6f726700001d000400020000"
+    "001c0020b5c7bf005b6c52a21c51c5e892f81924136296cb927c43149309278cc6518e65"
+)
 PASSWORD = b"VOkJxbRl1RmTxUk/WvJxBt"
 TRANSACTION = bytes.fromhex("b7e7a701bc34d686fa87dfae")
 
@@ -62,6 +71,7 @@ def read(datagram: bytes) -> stun.Message | None:
     stun.ice_ufrags(message.username)
     assert message.fingerprint_ok in (None, True, False)
     assert message.integrity_ok(b"key") in (None, True, False)
+    assert message.integrity_sha256_ok(b"key") in (None, True, False)
     return message
 
 
@@ -102,6 +112,37 @@ def test_rfc5769_request_with_long_term_authentication() -> None:
     key = hashlib.md5(f"{message.username}:example.org:TheMatrIX".encode()).digest()
     assert message.integrity_ok(key) is True
     assert message.fingerprint_ok is None
+
+
+def test_message_integrity_sha256_of_long_term_credentials() -> None:
+    message = stun.parse(SHA256)
+    assert [number for number, _ in message.attributes] == [0x1E, 0x15, 0x14, 0x1D, 0x1C]
+    user, realm = "\u30de\u30c8\u30ea\u30c3\u30af\u30b9", "example.org"
+    assert message.attribute(0x1E) == hashlib.sha256(f"{user}:{realm}".encode()).digest()
+    key = hashlib.sha256(f"{user}:{realm}:TheMatrIX".encode()).digest()
+    assert message.integrity_sha256_ok(key) is True
+    assert message.integrity_sha256_ok(b"another") is False
+
+
+def test_message_integrity_sha256_may_be_cut_short() -> None:
+    """RFC 8489 section 14.6; what stands behind it does not count but for the length."""
+    key = b"a password"
+    body = b"\x80\x22\x00\x04lab!"
+    for length in (16, 20, 24, 28, 32):
+        size = len(body) + 4 + length
+        header = b"\x00\x01" + size.to_bytes(2) + b"\x21\x12\xa4\x42" + TRANSACTION
+        value = hmac.digest(key, header + body, "sha256")[:length]
+        raw = header + body + b"\x00\x1c" + length.to_bytes(2) + value
+        for behind in (b"", b"\x80\x28\x00\x04abcd"):
+            total = (len(raw) - 20 + len(behind)).to_bytes(2)
+            message = stun.parse(raw[:2] + total + raw[4:] + behind)
+            assert message.integrity_sha256_ok(key) is True
+            assert message.integrity_sha256_ok(b"another") is False
+            assert message.integrity_ok(key) is None
+    for length in (0, 12, 18, 36):
+        short = stun.encode(1, 0, TRANSACTION, [(0x001C, bytes(length))])
+        assert stun.parse(short).integrity_sha256_ok(key) is False
+    assert stun.parse(REQUEST).integrity_sha256_ok(key) is None
 
 
 @pytest.mark.parametrize("offset", range(len(REQUEST)))

@@ -107,6 +107,11 @@ RULE = "rules:\n  - "
         ("listen: []", "2:9: listen is HOST:PORT, found a list"),
         ("stun: {listen: [a:1, 3478]}", "2:22: stun.listen[1] is HOST:PORT or [IPV6]:PORT, found "
          "'3478'"),
+        ("stun: {clients: [10.0.0.1/8]}", "2:18: stun.clients[0] is an address or a network such "
+         "as 10.0.0.0/8, found '10.0.0.1/8': host bits are set; did you mean 10.0.0.0/8?"),
+        ("stun: {rate: 0}", "2:14: stun.rate is a whole number from 1 on, found '0'"),
+        ("stun: {rate: 1.5}", "2:14: stun.rate is a whole number from 1 on, found '1.5'"),
+        ("stun: {rate: null}", "2:14: stun.rate is a whole number from 1 on, found nothing"),
         ("stun: {listen: &l [*l]}", "2:16: stun.listen[0] is HOST:PORT, found a list"),
         ("ledger: {keep: 90}", "2:16: ledger.keep is a time such as 30m, 12h or 90d, found '90'"),
         ("ledger: {keep: 0d}", "2:16: ledger.keep is a time such as 30m, 12h or 90d, found '0d'"),
@@ -287,7 +292,7 @@ rules:
       address: 10.1.2.3
     action: keep
   - {name: no WebRTC for guests, match: {client: [10.9.0.0/16]}, action: block}
-stun: {listen: ["0.0.0.0:3478", "[::]:3478"], answer: decoy}
+stun: {listen: ["0.0.0.0:3478", "[::]:3478"], answer: decoy, clients: 2001:db8::/32, rate: 50}
 upstream: {proxy: "http://192.0.2.9:3128", trusted_ca: /etc/ca.pem}
 ledger: {keep: 2w}
 """
@@ -326,7 +331,12 @@ ledger: {keep: 2w}
                 "block",
             ),
         ),
-        stun=model.Stun(listen=(("0.0.0.0", 3478), ("::", 3478)), answer="decoy"),
+        stun=model.Stun(
+            listen=(("0.0.0.0", 3478), ("::", 3478)),
+            answer="decoy",
+            clients=(ipaddress.ip_network("2001:db8::/32"),),
+            rate=50,
+        ),
         upstream=model.Upstream(proxy="http://192.0.2.9:3128", trusted_ca="/etc/ca.pem"),
         ledger=model.Ledger(keep=14 * 86400),
     )

@@ -1,0 +1,120 @@
+"""Who is answered, and how often; and what the ledger is told of the others."""
+
+import ipaddress
+from typing import Any
+
+import pytest
+
+from rtcguard.network import stun
+from rtcguard.network.admission import Admission
+from rtcguard.network.reception import Reception
+from rtcguard.policy.model import NEAR, Config, Policy, Stun
+from rtcguard.policy.record import Record
+
+NOON = 1_800_000_000.0
+SERVER = ("10.0.0.1", 3478)
+PLAIN = stun.encode(stun.BINDING, stun.REQUEST, bytes(range(12)))
+
+
+def reception(**keys: Any) -> Reception:
+    return Reception(Policy(Config(stun=Stun(**keys))))
+
+
+def told(one: Reception) -> list[Record]:
+    return one.records(NOON) + one.rest()
+
+
+@pytest.mark.parametrize(
+    ("host", "near"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.8.7", True),
+        ("10.255.0.1", True),
+        ("172.31.0.1", True),
+        ("172.32.0.1", False),
+        ("192.168.1.5", True),
+        ("100.64.0.9", True),
+        ("100.128.0.9", False),
+        ("169.254.7.7", True),
+        ("192.0.2.1", False),
+        ("8.8.8.8", False),
+        ("::1", True),
+        ("fe80::1", True),
+        ("fd00::5", True),
+        ("2001:db8::5", False),
+        ("::ffff:10.0.0.5", True),
+        ("::ffff:8.8.8.8", False),
+        ("nobody", False),
+    ],
+)
+def test_only_what_is_near_is_answered_unless_told_otherwise(host: str, near: bool) -> None:
+    assert Admission(NEAR, 1).is_client(host) == near
+    one = reception()
+    judged = one.judge(PLAIN, (host, 5), SERVER, NOON)
+    assert (judged.datagram is not None) == near == (judged.known is not None)
+    (record,) = told(one)
+    if not near:
+        assert (record.action, record.rule) == ("blocked", "stun:clients")
+        assert record.reason.startswith("Binding request: no answer: ")
+
+
+def test_the_networks_are_the_configured_ones() -> None:
+    one = reception(clients=(ipaddress.ip_network("2001:db8::/64"),))
+    assert one.judge(PLAIN, ("2001:db8::5", 5), SERVER, NOON).datagram
+    assert not one.judge(PLAIN, ("10.0.0.5", 5), SERVER, NOON).datagram
+    assert not reception(clients=()).judge(PLAIN, ("127.0.0.1", 5), SERVER, NOON).datagram
+
+
+def test_what_the_gateway_diverts_comes_from_a_client() -> None:
+    asked: list[tuple[str, int]] = []
+
+    def diverted(destination: tuple[str, int]) -> bool:
+        asked.append(destination)
+        return destination[0] == "192.0.2.7"
+
+    one = reception()
+    for host, server, answered in (
+        ("2001:db8::5", ("192.0.2.7", 19302), True),
+        ("2001:db8::5", ("192.0.2.8", 19302), False),
+        ("10.0.0.5", ("192.0.2.8", 19302), True),
+    ):
+        judged = one.judge(PLAIN, (host, 5), server, NOON, diverted=diverted)
+        assert (judged.datagram is not None) == answered
+    assert len(asked) == 2, "of a client nothing needs to be asked"
+
+
+def test_a_source_gets_so_many_answers_a_second() -> None:
+    one = reception(rate=3)
+    for second in range(3):
+        answers = [one.judge(PLAIN, ("10.0.0.5", 5), SERVER, NOON + second) for _ in range(10)]
+        assert [answer.datagram is not None for answer in answers] == [True] * 3 + [False] * 7
+    assert one.judge(PLAIN, ("10.0.0.6", 5), SERVER, NOON + 2).datagram, "another has its own"
+    counts = {}
+    for record in told(one):
+        key = (record.client, record.rule)
+        counts[key] = counts.get(key, 0) + record.count
+    assert counts == {
+        ("10.0.0.5", "stun:refuse"): 9,
+        ("10.0.0.5", "stun:rate"): 21,
+        ("10.0.0.6", "stun:refuse"): 1,
+    }
+
+
+def test_what_is_known_has_the_same_limit() -> None:
+    one = reception(rate=10)
+    known = one.judge(PLAIN, ("10.0.0.5", 5), SERVER, NOON).known
+    assert known is not None
+    assert one.again(known, 9, NOON)
+    assert not one.again(known, 1, NOON)
+    assert not one.again(known, 11, NOON + 1)
+    assert one.again(known, 10, NOON + 1)
+    assert not one.again(known, 1, NOON + 60), "a new minute is told anew"
+    assert sum(record.count for record in told(one)) == 20
+
+
+def test_silence_costs_no_answer() -> None:
+    one = reception(rate=1)
+    indication = stun.encode(stun.BINDING, stun.INDICATION, bytes(12))
+    for _ in range(5):
+        assert one.judge(indication, ("10.0.0.5", 5), SERVER, NOON).datagram is None
+    assert one.judge(PLAIN, ("10.0.0.5", 5), SERVER, NOON).datagram
