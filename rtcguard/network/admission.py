@@ -41,12 +41,16 @@ class Admission:
         """Where the answers to a source are counted."""
         return hash(host) % _PLACES
 
-    def grant(self, place: int, count: int, now: float) -> bool:
-        """Takes `count` answers off what is left in this second; takes none where it is less."""
+    def left(self, place: int, now: float) -> int:
+        """Answers that are left in this second."""
         if int(now) != self._second:
             self._second = int(now)
             self._counts = array("L", bytes(array("L").itemsize * _PLACES))
-        if self._counts[place] + count > self._rate:
+        return max(0, self._rate - self._counts[place])
+
+    def grant(self, place: int, count: int, now: float) -> bool:
+        """Takes `count` answers off what is left; takes none where it is less."""
+        if self.left(place, now) < count:
             return False
         self._counts[place] += count
         return True

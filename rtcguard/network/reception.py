@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from rtcguard.network import responder
 from rtcguard.network.admission import STRANGER, Admission
 from rtcguard.network.folding import Folding, Tally
-from rtcguard.network.responder import Hindrance
 from rtcguard.policy.model import HostPort, Policy
 from rtcguard.policy.record import Record
 
@@ -72,11 +71,16 @@ class Reception:
         `diverted` says of its destination whether the packet was on its way elsewhere and a rule of
         the gateway brought it here: rules are for clients. `carrier` goes before the event's words.
         """
-        welcome = self._admission.is_client(source[0]) or diverted(destination)
-        reply = self._answer(packet, source, destination, None if welcome else STRANGER)
-        place = self._admission.place(source[0])
-        if reply.datagram is not None and not self._admission.grant(place, 1, now):
-            reply = self._answer(packet, source, destination, self._admission.too_many)
+        admission = self._admission
+        place = admission.place(source[0])
+        hindrance = None
+        if not admission.is_client(source[0]) and not diverted(destination):
+            hindrance = STRANGER
+        elif not admission.left(place, now):
+            hindrance = admission.too_many
+        reply = responder.answer(packet, source, destination, self.policy, hindrance)
+        if reply.datagram is not None:
+            admission.grant(place, 1, now)
         known = None
         for record in reply.records:
             tally = self.record(record, now, carrier)
@@ -105,12 +109,3 @@ class Reception:
         """All that was counted, at the end."""
         self._folding.settle()
         return self._folding.take()
-
-    def _answer(
-        self,
-        packet: bytes,
-        source: HostPort,
-        destination: HostPort,
-        hindrance: Hindrance | None,
-    ) -> responder.Reply:
-        return responder.answer(packet, source, destination, self.policy, hindrance)

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from tests.bench import download, first_byte, guard, messages, proxy, rewrite, startup, stun
+from tests.bench import download, first_byte, flood, guard, messages, proxy, rewrite, startup, stun
 from tests.bench.servers import Servers
 from tests.bench.table import BenchError, Line, render
 
@@ -24,6 +24,7 @@ _CASES: Final[dict[str, Callable[[Servers], Iterator[Line]]]] = {
     "messages": messages.run,
     "download": download.run,
     "stun": stun.run,
+    "flood": flood.run,
 }
 _ENDINGS: Final = (signal.SIGINT, signal.SIGTERM)
 
