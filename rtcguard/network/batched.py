@@ -38,7 +38,9 @@ class BatchedPort(UdpPort):
         self.batch = Batch(bound.fileno(), _NAMES[bound.family], control + more)
         self._known: dict[bytes, Known] = {}
         self._generation = -1
+        # What all answers to plain requests have in common; whether that was looked for.
         self._template: tuple[bytes, bytes] | None = None
+        self._has_template = False
 
     def turn(self, reception: Reception, failures: Failures, now: float) -> None:
         for _ in range(_ROUNDS):
@@ -56,7 +58,7 @@ class BatchedPort(UdpPort):
         if self._generation != reception.generation:
             self._generation = reception.generation
             self._known.clear()
-            self._template = None
+            self._has_template = False
         batch, known = self.batch, self._known
         keys, states = batch.keys(count), batch.states(count)
         usual = batch.usual
@@ -92,27 +94,18 @@ class BatchedPort(UdpPort):
         if judged.datagram is None:
             return
         self.send_one(judged.datagram, source, destination, back)
-        if judged.known is not None and key.endswith(_PLAIN):
-            self._learn(key, judged.known, source[:2], destination, reception)
-
-    def _learn(
-        self,
-        key: bytes,
-        known: Known,
-        source: HostPort,
-        destination: HostPort,
-        reception: Reception,
-    ) -> None:
-        template = responder.template(source, destination, reception.policy)
-        if template is None:
+        if judged.known is None or not key.endswith(_PLAIN):
             return
-        if self._template is None:
-            self._template = template
-            self.batch.prepare(*template)
-        if template == self._template and self._generation == reception.generation:
+        if not self._has_template:
+            self._has_template = True
+            self._template = responder.template(source[:2], destination, reception.policy)
+            if self._template is not None:
+                self.batch.prepare(*self._template)
+        same = self._template == (judged.datagram[:8], judged.datagram[20:])
+        if same and self._generation == reception.generation:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
-            self._known[key] = known
+            self._known[key] = judged.known
 
     def is_diverted(self, destination: HostPort) -> bool:
         """Whether a packet to there was on its way elsewhere, and a rule brought it here."""
@@ -121,7 +114,7 @@ class BatchedPort(UdpPort):
     def send_one(
         self, datagram: bytes, to: SocketAddress, destination: HostPort, back: Ancillary
     ) -> None:
-        self.socket.sendmsg((datagram,), back, 0, to)
+        self.send(datagram, to, back)
 
     def send_known(self, first: int, end: int, failures: Failures) -> None:
         """Answers the packets of [first, end) of the batch, each of which is known."""

@@ -40,7 +40,7 @@ class UdpPort:
         """Answers what waits, a batch of it at most, without blocking."""
         for _ in range(BATCH):
             try:
-                packet, ancillary, _, source = self.socket.recvmsg(_LARGEST, 64)
+                packet, ancillary, source = self._receive()
             except BlockingIOError:
                 return
             except OSError as error:  # an ICMP error of an earlier answer, on some systems
@@ -50,9 +50,23 @@ class UdpPort:
                 destination, back = self.destination(ancillary)
                 judged = reception.judge(packet, source[:2], destination, now)
                 if judged.datagram is not None:
-                    self.socket.sendmsg((judged.datagram,), back, 0, source)
+                    self.send(judged.datagram, source, back)
             except Exception as error:
                 failures.add(error)
+
+    def _receive(self) -> tuple[bytes, Ancillary, SocketAddress]:
+        if self.wildcard:
+            packet, ancillary, _, source = self.socket.recvmsg(_LARGEST, 64)
+            return packet, ancillary, source
+        packet, source = self.socket.recvfrom(_LARGEST)
+        return packet, [], source
+
+    def send(self, datagram: bytes, to: SocketAddress, back: Ancillary) -> None:
+        """Sends an answer; `back` is what `destination` made of the ancillary data."""
+        if back:
+            self.socket.sendmsg((datagram,), back, 0, to)
+        else:
+            self.socket.sendto(datagram, to)
 
     def destination(self, ancillary: Ancillary) -> tuple[HostPort, Ancillary]:
         """Where a packet was sent to, and what makes an answer come from there."""

@@ -10,6 +10,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -208,14 +209,23 @@ def test_addresses_that_cannot_be_bound(host: str, says: str) -> None:
     assert says in text and "\n" not in text
 
 
+def resident() -> int:
+    """Bytes of memory that this process has."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 def test_garbage_does_not_end_the_loop() -> None:
     chance = random.Random(5769)
     seen: list[Record] = []
     with serving("127.0.0.1", "::1", record=seen.extend) as server:
         for address in server.addresses:
             with client(address[0]) as sender:
-                for _ in range(100_000):
+                for number in range(100_000):
                     sender.sendto(chance.randbytes(chance.randrange(200)), address)
+                    if number == 50_000:
+                        before = resident()
+                assert resident() - before < 16 << 20
                 sender.sendto(chance.randbytes(60_000), address)
                 for _ in range(50):  # the flood may still fill the queue: ask as clients do
                     sender.settimeout(0.1)
