@@ -90,7 +90,13 @@ class BatchedPort(UdpPort):
         ancillary = unpacked(self.batch.control(index))
         source = socket_address(self.batch.source(index))
         destination, back = self.destination(ancillary)
-        judged = reception.judge(packet, source[:2], destination, now, diverted=self.is_diverted)
+        judged = reception.judge(
+            packet,
+            source[:2],
+            destination,
+            now,
+            vouched=lambda: self.comes_from_clients(ancillary),
+        )
         if judged.datagram is None:
             return
         self.send_one(judged.datagram, source, destination, back)
@@ -107,8 +113,8 @@ class BatchedPort(UdpPort):
                 self._known.clear()
             self._known[key] = judged.known
 
-    def is_diverted(self, destination: HostPort) -> bool:
-        """Whether a packet to there was on its way elsewhere, and a rule brought it here."""
+    def comes_from_clients(self, ancillary: Ancillary) -> bool:
+        """Whether a packet came by an interface that only clients are behind."""
         return False
 
     def send_one(

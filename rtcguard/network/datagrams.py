@@ -2,7 +2,6 @@
 
 import ipaddress
 import struct
-from functools import lru_cache
 from typing import Final
 
 from rtcguard.policy.model import HostPort
@@ -12,34 +11,35 @@ _HOPS: Final = 64
 _DONT_FRAGMENT: Final = 0x4000
 _IPV4 = struct.Struct("!BBHHHBBH4s4s")
 _IPV6 = struct.Struct("!IHBB16s16s")
-_PORTS = struct.Struct("!HHHH")
+_PORTS = struct.Struct("!HHH")
 
 
-def datagram(source: HostPort, destination: HostPort, payload: bytes) -> bytes:
-    """One packet. Both hosts are numeric and of one family; raises ValueError where not.
+class Envelope:
+    """What stands before each payload of one length on its way from `source` to `destination`.
 
-    The checksum of an IPv4 header stays zero: Linux writes it (raw(7)).
+    Both hosts are numeric and of one family; raises ValueError where not. The checksum of an IPv4
+    header stays zero: Linux writes it (raw(7)).
     """
-    ours, theirs, length = _packed(source[0]), _packed(destination[0]), 8 + len(payload)
-    if len(ours) != len(theirs):
-        raise ValueError("addresses of two families")
-    if len(ours) == 16:
-        header = _IPV6.pack(0x60000000, length, _UDP, _HOPS, ours, theirs)
-    else:
-        fields = (0x45, 0, _IPV4.size + length, 0, _DONT_FRAGMENT, _HOPS, _UDP, 0)
-        header = _IPV4.pack(*fields, ours, theirs)
-    pseudo = ours + theirs + bytes((0, _UDP)) + length.to_bytes(2)
-    bare = _PORTS.pack(source[1], destination[1], length, 0)
-    checksum = _checksum(pseudo + bare + payload)
-    return header + _PORTS.pack(source[1], destination[1], length, checksum) + payload
 
+    def __init__(self, source: HostPort, destination: HostPort, size: int) -> None:
+        ours = ipaddress.ip_address(source[0]).packed
+        theirs = ipaddress.ip_address(destination[0]).packed
+        length = 8 + size
+        if len(ours) != len(theirs):
+            raise ValueError("addresses of two families")
+        if len(ours) == 16:
+            header = _IPV6.pack(0x60000000, length, _UDP, _HOPS, ours, theirs)
+        else:
+            fields = (0x45, 0, _IPV4.size + length, 0, _DONT_FRAGMENT, _HOPS, _UDP, 0)
+            header = _IPV4.pack(*fields, ours, theirs)
+        ports = _PORTS.pack(source[1], destination[1], length)
+        pseudo = ours + theirs + bytes((0, _UDP)) + length.to_bytes(2)
+        self._head = header + ports
+        self._sum = int.from_bytes(pseudo + ports)
+        self._odd = bytes(size % 2)
 
-def _checksum(covered: bytes) -> int:
-    """RFC 1071: a sum of 16-bit words with its carries added is the whole number modulo 0xFFFF.
-    Never 0, which would say that there is no checksum."""
-    return 0xFFFF - int.from_bytes(covered + bytes(len(covered) % 2)) % 0xFFFF
-
-
-@lru_cache(maxsize=1024)
-def _packed(host: str) -> bytes:
-    return ipaddress.ip_address(host).packed
+    def seal(self, payload: bytes) -> bytes:
+        """The packet. Its checksum is RFC 1071's: a sum of 16-bit words with the carries added is
+        the whole number modulo 0xFFFF. It is never 0, which would say that there is none."""
+        total = self._sum + int.from_bytes(payload + self._odd)
+        return self._head + (0xFFFF - total % 0xFFFF).to_bytes(2) + payload

@@ -63,18 +63,18 @@ class Reception:
         destination: HostPort,
         now: float,
         *,
-        diverted: Callable[[HostPort], bool] = lambda _: False,
+        vouched: Callable[[], bool] = lambda: False,
         carrier: str = "",
     ) -> Judgement:
         """Decides one packet, by all rules.
 
-        `diverted` says of its destination whether the packet was on its way elsewhere and a rule of
-        the gateway brought it here: rules are for clients. `carrier` goes before the event's words.
+        `vouched` says whether it came by an interface that the gateway's clients are behind, and
+        is asked only of a source in none of the networks. `carrier` goes before the event's words.
         """
         admission = self._admission
         place = admission.place(source[0])
         hindrance = None
-        if not admission.is_client(source[0]) and not diverted(destination):
+        if not admission.is_client(source[0]) and not vouched():
             hindrance = STRANGER
         elif not admission.left(place, now):
             hindrance = admission.too_many

@@ -68,7 +68,8 @@ class StunServer:
         self._tcp.append(TcpPort(listening, self._connections))
         make = BatchedPort if batch.AVAILABLE else UdpPort
         try:
-            self._udp.append(TransparentPort(bound) if transparent else make(bound))
+            clients = self.policy.config.gateway.interfaces
+            self._udp.append(TransparentPort(bound, clients) if transparent else make(bound))
         except BaseException:
             bound.close()
             raise

@@ -1,5 +1,6 @@
-"""The responder by itself on the lab's gateway: `python -m tests.lab.stun_gateway EVENTS PORT`.
+"""The responder by itself on the lab's gateway.
 
+`python -m tests.lab.stun_gateway EVENTS PORT [INTERFACE]…`; clients are behind the interfaces.
 Transparent sockets for every address; its records go to EVENTS as JSON lines; then it says `ready`.
 """
 
@@ -13,11 +14,11 @@ from pathlib import Path
 
 from rtcguard.errors import StartError
 from rtcguard.network.server import StunServer
-from rtcguard.policy.model import Policy
+from rtcguard.policy.model import Config, Gateway, Policy
 from rtcguard.policy.record import Record
 
 
-def main(events: Path, port: int) -> None:
+def main(events: Path, port: int, interfaces: list[str]) -> None:
     reader, _ = os.pipe()
     with events.open("w", buffering=1) as file:
 
@@ -25,8 +26,9 @@ def main(events: Path, port: int) -> None:
             file.writelines(f"{json.dumps(dataclasses.asdict(one))}\n" for one in records)
 
         listen = [("0.0.0.0", port), ("::", port)]
+        policy = Policy(Config(gateway=Gateway(interfaces=tuple(interfaces))))
         try:
-            server = StunServer(listen, Policy(), record, transparent=True)
+            server = StunServer(listen, policy, record, transparent=True)
         except StartError as error:
             sys.exit(f"cannot start: {error}")
         with server:
@@ -36,4 +38,4 @@ def main(events: Path, port: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])

@@ -6,12 +6,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from .net import CLIENT, LAN, SITE, Lab, Role
+from .net import CLIENT, GATEWAY, LAN, SITE, WAN, Lab, Role
 from .process import LabError, Process
 
 pytestmark = [
@@ -49,8 +49,9 @@ def lab() -> Iterator[Lab]:
         yield built
 
 
-def responder(lab: Lab, events: Path, *rights: str) -> Process:
-    argv = [*rights, sys.executable, "-m", "tests.lab.stun_gateway", str(events), str(PORT)]
+def responder(lab: Lab, events: Path, *rights: str, interfaces: Sequence[str] = (LAN,)) -> Process:
+    module = ["-m", "tests.lab.stun_gateway"]
+    argv = [*rights, sys.executable, *module, str(events), str(PORT), *interfaces]
     return lab.start(lab.gateway, "responder", argv, cwd=Path(__file__).parents[2])
 
 
@@ -100,6 +101,24 @@ def test_answers_come_from_whom_was_asked(lab: Lab, server: Role, version: int) 
     shown = f"[{host}]" if version == 6 else host
     assert {one["destination"] for one in told} == {f"{shown}:{port}" for port in ODD_PORTS}
     assert {(one["client"], one["action"]) for one in told} == {(client, "refused")}
+
+
+@pytest.mark.parametrize("interfaces", [(LAN,), (WAN,)])
+def test_a_public_source_is_answered_where_clients_are(
+    lab: Lab, interfaces: tuple[str, ...]
+) -> None:
+    """The client's IPv6 address is a public one, in none of stun.clients; it asks the gateway."""
+    events = lab.directory / f"events-{interfaces[0]}.jsonl"
+    running = responder(lab, events, *ONLY_RAW, interfaces=interfaces)
+    try:
+        running.wait_log("ready")
+        answers = ask(lab, GATEWAY.v6, PORT)
+    finally:
+        running.stop()
+    known = interfaces == (LAN,)
+    assert all(("error" in answer) != known for answer in answers), answers
+    told = [json.loads(line) for line in events.read_text().splitlines()]
+    assert {one["rule"] for one in told} == {"stun:refuse" if known else "stun:clients"}
 
 
 def test_the_missing_right_is_told_in_one_line(lab: Lab) -> None:
