@@ -81,7 +81,7 @@ class Process:
     def peak_mb(self) -> float:
         """The largest resident set that any of its processes had, in MB.
 
-        Of `rtcguard run` that is the proxy worker: the supervisor and the network process load
+        Of `rtcguard run` that is the proxy worker: the supervisor and the STUN process load
         nothing of mitmproxy.
         """
         return max(map(_peak_kb, self.members())) / 1024
