@@ -71,6 +71,7 @@ def proxy_worker(settings: Settings, pipe: Pipe) -> None:
 
 def stun(settings: Settings, pipe: Pipe) -> None:
     """Ring 3: the STUN responder."""
+    from rtcguard.network.firewall import wanted
     from rtcguard.network.server import StunServer
 
     _begin("stun")
@@ -81,7 +82,7 @@ def stun(settings: Settings, pipe: Pipe) -> None:
             config.stun.listen,
             settings.policy,
             writer.record,
-            transparent=bool(config.gateway.interfaces),
+            transparent=wanted(config),
         ) as server:
             pipe.send(None)
             server.serve(pipe.fileno())

@@ -94,6 +94,6 @@ def _make_transparent(bound: socket.socket) -> None:
 
 
 RIGHTS: Final = (
-    "gateway.interfaces: to answer clients in the name of other servers needs CAP_NET_RAW; run "
-    "rtcguard as root or by its systemd unit, which gives that right, or leave interfaces empty"
+    "gateway: to answer clients in the name of other servers needs the right CAP_NET_RAW; run "
+    "rtcguard as root or by its systemd unit, which has it, or take the gateway's keys out"
 )

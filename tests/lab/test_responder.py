@@ -126,5 +126,5 @@ def test_the_missing_right_is_told_in_one_line(lab: Lab) -> None:
     with pytest.raises(LabError) as caught:
         running.wait_log("ready")
     (line,) = running.log.read_text().splitlines()
-    assert line.startswith("cannot start: gateway.interfaces: ") and "CAP_NET_RAW" in line
+    assert line.startswith("cannot start: gateway: ") and "CAP_NET_RAW" in line
     assert "ended with 1" in str(caught.value)
