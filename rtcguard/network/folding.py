@@ -6,6 +6,7 @@ ends, when the table is full, or at the end. Memory is bounded whatever comes: a
 a million records, but never more than SIZE of them at a time.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -16,6 +17,10 @@ MINUTE: Final = 60.0
 # Each new ICE user name fragment of a kind is told at once, as it ties the packet to a page; up to
 # so many, for whoever sends may make them up.
 _FRAGMENTS: Final = 16
+# Kinds of one client that are told apart in a minute. It may make up methods and destinations too,
+# and each would be a line of the ledger.
+_KINDS: Final = 256
+_OTHERS: Final = f"packets beyond the {_KINDS} kinds and destinations of this client in a minute"
 
 _Kind = tuple[str, str, str, str, str]
 
@@ -57,6 +62,7 @@ class Folding:
     def __init__(self, size: int = SIZE) -> None:
         self._size = size
         self._tallies: dict[_Kind, Tally] = {}
+        self._kinds: Counter[str] = Counter()
         self._told: list[Record] = []
         self.due = float("inf")
         """When `settle` is to be called, though nothing came."""
@@ -71,13 +77,18 @@ class Folding:
         """Counts a record, or tells it at once; the same of its kind may go to the tally then."""
         if now >= self.due:
             self.settle()
-        kind = (record.client, record.destination, record.action, record.rule, record.reason)
+        kind = _kind(record)
         tally = self._tallies.get(kind)
+        if tally is None and self._kinds[record.client] >= _KINDS:
+            record = replace(record, destination="", ufrag="", rule="", reason=_OTHERS)
+            kind = _kind(record)
+            tally = self._tallies.get(kind)
         if tally is None:
             if len(self._tallies) >= self._size:
                 self.settle()
             if not self._tallies:
                 self.due = now - now % MINUTE + MINUTE
+            self._kinds[record.client] += 1
             tally = self._tallies[kind] = Tally(record, port=record.port)
             self._told.append(record)
         elif record.ufrag not in tally.fragments and len(tally.fragments) < _FRAGMENTS:
@@ -94,9 +105,14 @@ class Folding:
         """Ends the minute: what was counted is to be told, and all begins anew."""
         self._told += (tally.folded() for tally in self._tallies.values() if tally.count)
         self._tallies.clear()
+        self._kinds.clear()
         self.due = float("inf")
         self.rounds += 1
 
     def take(self) -> list[Record]:
         told, self._told = self._told, []
         return told
+
+
+def _kind(record: Record) -> _Kind:
+    return record.client, record.destination, record.action, record.rule, record.reason

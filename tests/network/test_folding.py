@@ -62,6 +62,22 @@ def test_each_fragment_is_told_once_up_to_a_bound() -> None:
     assert (folded.ufrag, folded.count) == ("", 2000 - 16)
 
 
+def test_a_client_that_makes_up_kinds_fills_no_ledger() -> None:
+    folding, told = Folding(), []
+    for number in range(10_000):
+        for client in ("10.0.0.5", "10.0.0.6") if number < 10 else ("10.0.0.5",):
+            folding.add(record(client, reason=f"method {number}"), NOON)
+    folding.settle()
+    told = folding.take()
+    assert sum(one.count for one in told) == 10_010
+    assert len(told) == 256 + 10 + 2, "the rest of the first is one kind, told first and as folded"
+    rest = told[-1]
+    assert (rest.client, rest.destination, rest.action) == ("10.0.0.5", "", "refused")
+    assert "beyond the 256 kinds" in rest.reason
+    folding.add(record(reason="method 9999"), NOON)
+    assert folding.take()[0].reason == "method 9999", "the next minute begins anew"
+
+
 def test_a_tally_goes_on_until_it_is_settled() -> None:
     folding = Folding()
     tally = folding.add(record(), NOON)
