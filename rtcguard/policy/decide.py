@@ -98,7 +98,7 @@ def decide_server(config: Config, uri: ServerUri) -> Decision:
 
 def decide_tunnel(config: Config, client: str, uri: ServerUri, *, approved: bool) -> Decision:
     """Whether a connection through the proxy on which a client speaks STUN may go on: `keep`, or
-    `block`. Which page it is for, nobody says. `approved`: the server is in `approved_tcp`."""
+    `block`. Which page it is for, nobody says. `approved`: the server is in `approved_hosts`."""
     page = decide_page(config, "", client)
     if page.action == "block":
         return page
@@ -111,8 +111,21 @@ def decide_tunnel(config: Config, client: str, uri: ServerUri, *, approved: bool
     if uri.is_turn:
         reason = f"relay.servers does not name {uri}: to approve this server, write it there"
         return Decision("block", "relay:servers", reason)
-    reason = "only TURN servers that relay.servers names are let through, for TURN over TCP"
+    over = uri.transport.upper()
+    reason = f"only TURN servers that relay.servers names are let through, for TURN over {over}"
     return Decision("block", "default:servers", reason)
+
+
+def decide_udp(config: Config, client: str, what: str, *, approved: bool) -> Decision:
+    """The same for UDP that is neither STUN nor DNS; `what` it is, for people. To an approved
+    server it passes (ChannelData, DTLS), to no other: nothing of it can be judged."""
+    page = decide_page(config, "", client)
+    if page.action == "block":
+        return page
+    if approved:
+        return Decision("keep", "relay:servers", "this TURN server is approved")
+    reason = f"{what}: UDP goes to TURN servers that relay.servers names, and nowhere else"
+    return Decision("block", "default:udp", reason)
 
 
 def _key(uri: ServerUri) -> tuple[str, int]:
@@ -124,11 +137,12 @@ def _approved(relay: Relay) -> frozenset[tuple[str, int]]:
     return frozenset(_key(parse_uri(url)) for server in relay.servers for url in server.urls)
 
 
-@lru_cache(maxsize=16)
-def approved_tcp(relay: Relay) -> frozenset[tuple[str, int]]:
-    """Host (an address in its one spelling) and port of each server approved for TCP or TLS."""
+@lru_cache(maxsize=32)
+def approved_hosts(relay: Relay, transport: str) -> frozenset[tuple[str, int]]:
+    """Host (an address in its one spelling) and port of each server approved for `udp` (DTLS too)
+    or for `tcp` (TLS too)."""
     uris = [parse_uri(url) for server in relay.servers for url in server.urls]
-    return frozenset(_key(uri) for uri in uris if uri.transport == "tcp")
+    return frozenset(_key(uri) for uri in uris if uri.transport == transport)
 
 
 def matches(match: Match, subject: Subject) -> bool:

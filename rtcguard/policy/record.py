@@ -18,8 +18,8 @@ class Record:
 
     `kind` says what it was: candidate, description (an SDP line outside candidates), server (an
     ICE server that a page asked for), connection (a page made an RTCPeerConnection), guard (a
-    page's guard reported in), stun (a STUN packet), name (a DNS
-    query), payload (a whole message), rtcguard (itself).
+    page's guard reported in), stun (a STUN packet), udp (other
+    UDP), name (a DNS query), payload (a whole message), rtcguard (itself).
 
     `page` is what is known of ring 1 where something reached the network: `guarded` (the site's
     guard has reported in for this client), `unguarded`, or nothing. `evidence` says what tied the

@@ -1,5 +1,5 @@
-"""Layers of mitmproxy for tunnels (CONNECT, SOCKS5, transparent): what flows in them is looked at
-before anything of it reaches the network.
+"""Layers of mitmproxy for TCP (CONNECT, SOCKS5, and the modes that take a client's connections from
+the network): what flows is looked at before anything of it reaches its server.
 
 mitmproxy connects to a tunnel's server before the client has sent a byte, and `flow.kill()` does
 not stop the payloads of a raw one. So `Waiting` connects when it is known what the client sends,
@@ -7,7 +7,6 @@ and `Raw` relays what mitmproxy would relay unread: STUN in it is asked about, a
 answered here (RFC 8489; TURN over TCP is RFC 8656).
 """
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -16,33 +15,37 @@ from typing import Final
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import CommandGenerator
-from mitmproxy.proxy.layers import http, modes
+from mitmproxy.proxy.layers import http, modes, tls
 from mitmproxy.proxy.layers.tcp import TCPLayer
 
 from rtcguard.errors import ParseError
 from rtcguard.network import stream, stun
 
-logger = logging.getLogger(__name__)
-
 SILENCE: Final = 0.5  # seconds; a client that is silent for so long waits for the server to speak
 LINGER: Final = 5.0  # seconds that a refused client is given to read its answers and to go
 
 Answer = Callable[[bytes, Context], bytes | None]
+Failed = Callable[[Context, Exception], object]
 
 
 @dataclass
 class Question:
-    """A tunnel in which the client speaks STUN. `passes` is for the hook's handler to set; where
-    it fails, nothing passes. `message` is None where it begins as STUN and cannot be read."""
+    """A flow in which the client speaks STUN, or UDP that is neither STUN nor DNS. `passes` is for
+    the hook's handler to set; where it fails, nothing passes.
+
+    `message` is None where it begins as STUN and cannot be read; or `other` says what it is, for
+    people. `told`: the same of this flow is in the ledger already."""
 
     context: Context
     message: stun.Message | None
+    other: str = ""
+    told: bool = False
     passes: bool = False
 
 
 @dataclass
-class StunTunnelHook(commands.StartHook):
-    """Asks what becomes of a tunnel; the rest of it waits."""
+class RawFlowHook(commands.StartHook):
+    """Asks what becomes of a flow; the rest of it waits."""
 
     data: Question
 
@@ -85,13 +88,17 @@ class _State(Enum):
 class Raw(layer.Layer):
     """A tunnel's bytes in both directions, as TCPLayer relays them, but for STUN."""
 
-    def __init__(self, context: Context, answer: Answer) -> None:
-        """`answer` gives the datagram for one STUN message that is refused; None: silence."""
+    def __init__(self, context: Context, answer: Answer, failed: Failed) -> None:
+        """`answer` gives the datagram for one STUN message that is refused; None: silence.
+        `failed` tells of a fault, by which the flow ends."""
         super().__init__(context)
         self._relay = TCPLayer(context, ignore=True)
         self._answer = answer
+        self._failed = failed
         self._state = _State.DECIDING
         self._held = b""
+        self._past = b""  # the end of what went on before it
+        self._gone = 0  # bytes of what is held that went on before they were known to be STUN
         self._begun = False  # whether anything was relayed
         self._framed = False
         self._refused = self._splitter()
@@ -101,7 +108,7 @@ class Raw(layer.Layer):
         try:
             yield from self._handle(event)
         except Exception as error:
-            logger.error("a tunnel is ended: %r", error, exc_info=error)
+            self._failed(self.context, error)
             yield from self._end()
 
     def _handle(self, event: events.Event) -> CommandGenerator[None]:
@@ -115,9 +122,8 @@ class Raw(layer.Layer):
         match self._state:
             case _State.DECIDING if sent:
                 yield from self._decide(sent)
-            case _State.WATCHING if sent and stream.begins(sent) in ("bare", "framed"):
-                self._state = _State.DECIDING
-                yield from self._decide(sent)
+            case _State.WATCHING if sent:
+                yield from self._watch(event, sent)
             case _State.DECIDING if self._begun:
                 yield from self._relay.handle_event(event)
             case _State.DECIDING if not isinstance(event, events.Start):
@@ -134,6 +140,21 @@ class Raw(layer.Layer):
                 # It was still being connected to when the client was refused.
                 if isinstance(event, events.OpenConnectionCompleted) and not event.reply:
                     yield commands.CloseConnection(self.context.server)
+
+    def _watch(self, event: events.Event, sent: bytes) -> CommandGenerator[None]:
+        """Looks for STUN at the beginning of a piece, in the midst of it, and across its border."""
+        seen, past = self._past + sent, len(self._past)
+        at = past if stream.begins(sent) in ("bare", "framed") else stream.find(seen)
+        self._past = seen[-stream.OVERLAP :]
+        if at < 0:
+            yield from self._relay.handle_event(event)
+            return
+        if at > past:
+            before = events.DataReceived(self.context.client, seen[past:at])
+            yield from self._relay.handle_event(before)
+        self._state = _State.DECIDING
+        self._gone = max(past - at, 0)
+        yield from self._decide(seen[at:])
 
     def _decide(self, data: bytes) -> CommandGenerator[None]:
         """Holds what the client sends until it is known not to be STUN, or is one whole message."""
@@ -154,7 +175,7 @@ class Raw(layer.Layer):
             question = Question(self.context, stun.parse(message))
         except ParseError:
             question = Question(self.context, None)
-        yield StunTunnelHook(question)
+        yield RawFlowHook(question)
         if question.passes:
             yield from self._go_on(_State.PASSING)
             return
@@ -169,7 +190,8 @@ class Raw(layer.Layer):
     def _go_on(self, state: _State) -> CommandGenerator[None]:
         """Relays what was held, and all that follows."""
         self._state = state
-        held, self._held = self._held, b""
+        self._past = self._held[-stream.OVERLAP :]
+        held, self._held, self._gone = self._held[self._gone :], b"", 0
         if not self._begun:
             self._begun = True
             yield from self._relay.handle_event(events.Start())
@@ -204,6 +226,13 @@ class Raw(layer.Layer):
         yield commands.CloseConnection(self.context.client)
 
 
+class Ended(layer.Layer):
+    """A flow of which nothing goes on."""
+
+    def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
+        yield commands.CloseConnection(self.context.client)
+
+
 def _answer_connect(self: http.HttpStream) -> CommandGenerator[None]:
     """CONNECT is answered at once, so that the client sends what the tunnel is for."""
     self.child_layer = Waiting(self.context)
@@ -217,8 +246,23 @@ def _start_tunnel(self: modes.DestinationKnown) -> CommandGenerator[str | None]:
     return None
 
 
+_connect_first = tls.ClientTLSLayer.start_server_tls
+
+
+def _start_server_tls(self: tls.ClientTLSLayer) -> CommandGenerator[str | None]:
+    """A client that speaks HTTP inside of TLS says so (ALPN, RFC 7301), and gets what its server
+    chooses: that one has to be connected to first. TURN's clients say nothing, or `stun.turn`
+    (RFC 7443): they begin, and what they say decides whether the server is connected to at all."""
+    web = any(protocol in tls.HTTP_ALPNS for protocol in self.conn.alpn_offers)
+    if web or not self.server_tls_available or not isinstance(self.child_layer, layer.NextLayer):
+        return (yield from _connect_first(self))
+    self.child_layer = Waiting(self.context)
+    return None
+
+
 # mitmproxy asks nobody before it connects; its option `connection_strategy: lazy` would wait for a
 # silent client for ever, and guess what a TLS server speaks.
 setattr(http.HttpStream, "handle_connect_regular", _answer_connect)  # noqa: B010
-for _mode in (modes.Socks5Proxy, modes.TransparentProxy):
+setattr(tls.ClientTLSLayer, "start_server_tls", _start_server_tls)  # noqa: B010
+for _mode in (modes.Socks5Proxy, modes.TransparentProxy, modes.ReverseProxy):
     setattr(_mode, "finish_start", _start_tunnel)  # noqa: B010

@@ -1,4 +1,4 @@
-"""Which tunnels are looked into for STUN, and which TURN server one may lead to: ring 3 inside of
+"""Which raw flows are looked into for STUN, and which TURN server one may lead to: ring 3 inside of
 the proxy. A child of the addon in `addon.py`."""
 
 import asyncio
@@ -6,120 +6,155 @@ import logging
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Literal
 
 from mitmproxy import ctx
-from mitmproxy.proxy import layer
+from mitmproxy.proxy import layer, layers, mode_specs
 from mitmproxy.proxy.context import Context
-from mitmproxy.proxy.layers import DNSLayer, TCPLayer
 
 from rtcguard.ice import address as addresses
 from rtcguard.ice.server import ServerUri
 from rtcguard.network import responder, stream, stun
-from rtcguard.policy.decide import Decision, approved_tcp, decide_tunnel
+from rtcguard.policy.decide import Decision, approved_hosts, decide_tunnel, decide_udp
 from rtcguard.policy.model import HostPort, Policy
 from rtcguard.policy.record import Record
-from rtcguard.proxy.tunnels import Question, Raw
+from rtcguard.proxy.datagrams import Datagrams
+from rtcguard.proxy.tunnels import Ended, Question, Raw
 
 logger = logging.getLogger(__name__)
 
 _RESOLVED_HOLDS: Final = 60.0  # seconds
 _RESOLVE_TIMEOUT: Final = 5.0
+_DNS_PORT: Final = 53
 
 
 class Turn:
-    """STUN and TURN in tunnels: on to approved servers only, answered with an error else."""
+    """STUN and TURN in raw flows: on to approved servers only, answered with an error else."""
 
     name = "rtcguard-turn"
 
     def __init__(self, policy: Policy, record: Callable[[list[Record]], object]) -> None:
         self._policy = policy
         self._record = record
-        self._resolved: dict[HostPort, tuple[float, frozenset[HostPort]]] = {}
+        self._resolved: dict[HostPort, tuple[float, frozenset[str]]] = {}
 
     def next_layer(self, next_layer: layer.NextLayer) -> None:
-        """Takes over what mitmproxy would relay unread, and STUN that it takes for DNS by its port.
+        """Takes over UDP, what mitmproxy would relay unread, and STUN that it takes for DNS by its
+        port.
 
         Under `mitmdump -s` this comes before mitmproxy's own choice, which is then made here."""
+        context = next_layer.context
+        try:
+            if context.client.transport_protocol == "udp":
+                # A layer that mitmproxy chose adds itself to these, and may bring others.
+                del context.layers[1:]
+                reader = layers.DNSLayer(context) if _is_dns(context) else None
+                next_layer.layer = Datagrams(context, self._answer, self._failed, reader)
+            else:
+                self._take_raw(next_layer)
+        except Exception as error:  # mitmproxy would go on with its own choice
+            self._failed(context, error)
+            next_layer.layer = Ended(context)
+
+    def _take_raw(self, next_layer: layer.NextLayer) -> None:
         if next_layer.layer is None:
             ctx.master.addons.get("nextlayer").next_layer(next_layer)
         chosen, context = next_layer.layer, next_layer.context
-        if context.client.transport_protocol != "tcp":
-            return
         is_stun = stream.begins(next_layer.data_client()) in ("bare", "framed")
-        if isinstance(chosen, TCPLayer) or (isinstance(chosen, DNSLayer) and is_stun):
-            next_layer.layer = Raw(context, self._answer)
-            context.layers.remove(chosen)
+        if isinstance(chosen, layers.TCPLayer) or (isinstance(chosen, layers.DNSLayer) and is_stun):
+            next_layer.layer = self._raw(context, chosen)
+        # `reverse:tls` brings all of its layers at once.
+        while (below := getattr(chosen, "child_layer", None)) is not None:
+            if isinstance(below, layers.TCPLayer):
+                setattr(chosen, "child_layer", self._raw(context, below))  # noqa: B010
+            chosen = below
 
-    async def stun_tunnel(self, question: Question) -> None:
-        """Decides a tunnel, and records it. A failure leaves it refused."""
-        config, context = self._policy.config, question.context
-        client, server = _parties(context)
+    def _raw(self, context: Context, instead_of: layer.Layer) -> Raw:
+        context.layers.remove(instead_of)
+        return Raw(context, self._answer, self._failed)
+
+    async def raw_flow(self, question: Question) -> None:
+        """Decides a flow, and records it. A failure leaves it refused."""
+        config, flow = self._policy.config, _flow(question.context)
         passes = config.mode == "monitor"
         try:
-            decision = await self._decide(question.message, client[0], server, context)
+            decision = await self._decide(question, flow)
             passes |= decision.action == "keep"
-            made = self._told(question.message, client, server, decision, passes=passes)
+            if passes or not question.told:
+                self._record([self._told(question, flow, decision, passes=passes)])
         except Exception as error:
-            logger.error("a tunnel could not be judged: %r", error, exc_info=error)
-            passes |= config.on_error == "pass"
-            action = "observed" if passes else "blocked"
-            reason = f"it could not be judged: {error!r}"
-            made = _record(client, server, action, "default:on_error", reason)
-        self._record([made])
+            passes = config.mode == "monitor" or config.on_error == "pass"
+            self._tell_failure(question.context, error, "observed" if passes else "blocked")
         question.passes = passes
 
-    async def _decide(
-        self, message: stun.Message | None, client: str, server: HostPort, context: Context
-    ) -> Decision:
+    async def _decide(self, question: Question, flow: "_Flow") -> Decision:
+        message, config = question.message, self._policy.config
+        approved = await self._approves(flow)
+        if question.other:
+            return decide_udp(config, flow.client[0], question.other, approved=approved)
         is_turn = message is not None and message.method != stun.BINDING
-        scheme = ("turn" if is_turn else "stun") + ("s" if context.server.tls else "")
-        uri = ServerUri(scheme, *server, "tcp")
-        approved = await self._approves(server)
-        return decide_tunnel(self._policy.config, client, uri, approved=approved)
+        scheme = ("turn" if is_turn else "stun") + ("s" if flow.secure else "")
+        uri = ServerUri(scheme, *flow.server, flow.transport)
+        return decide_tunnel(config, flow.client[0], uri, approved=approved)
 
     def _told(
-        self,
-        message: stun.Message | None,
-        client: HostPort,
-        server: HostPort,
-        decision: Decision,
-        *,
-        passes: bool,
+        self, question: Question, flow: "_Flow", decision: Decision, *, passes: bool
     ) -> Record:
-        """The record of a tunnel, made of its first message."""
+        """The record of a flow, made of its first message."""
+        message = question.message
+        action = "kept" if decision.action == "keep" else "observed" if passes else "blocked"
+        if question.other:
+            return flow.record("udp", action, decision.rule, decision.reason)
         what = "STUN that cannot be read"
         if message is not None:
             what = f"{message.method_name} {stun.CLASS_NAMES[message.message_class]}"
         if passes:
-            action = "kept" if decision.action == "keep" else "observed"
-            return _record(client, server, action, decision.rule, f"{what}: {decision.reason}")
+            return flow.record("stun", action, decision.rule, f"{what}: {decision.reason}")
         if message is not None and message.message_class == stun.REQUEST:
-            (made,) = responder.answer(message.raw, client, server, self._policy).records
+            (made,) = responder.answer(message.raw, flow.client, flow.server, self._policy).records
             reason = f"{made.reason}; {decision.reason}"
-            return replace(made, name=_name(server[0]), rule=decision.rule, reason=reason)
+            return replace(made, name=flow.name, rule=decision.rule, reason=reason)
         reason = f"{what}: not passed on; {decision.reason}"
-        return _record(client, server, "blocked", decision.rule, reason)
+        return flow.record("stun", action, decision.rule, reason)
 
     def _answer(self, message: bytes, context: Context) -> bytes | None:
-        return responder.answer(message, *_parties(context), self._policy).datagram
+        flow = _flow(context)
+        return responder.answer(message, flow.client, flow.server, self._policy).datagram
 
-    async def _approves(self, server: HostPort) -> bool:
-        """Whether a tunnel's server is an approved one, by its name or by an address of it."""
-        approved = approved_tcp(self._policy.config.relay)
-        if (addresses.canonical(server[0]), server[1]) in approved:
+    def _failed(self, context: Context, error: Exception) -> None:
+        """Tells of a fault by which a flow was ended."""
+        self._tell_failure(context, error, "blocked")
+
+    def _tell_failure(self, context: Context, error: Exception, action: str) -> None:
+        """This must not fail itself, whatever is broken."""
+        logger.error("a flow could not be judged: %r", error, exc_info=error)
+        try:
+            reason = f"it could not be judged: {error!r}"
+            self._record([_flow(context).record("stun", action, "default:on_error", reason)])
+        except Exception as second:
+            logger.error("nor could that be recorded: %r", second)
+
+    async def _approves(self, flow: "_Flow") -> bool:
+        """Whether a flow's server is an approved one, by its name or by an address of it."""
+        approved = approved_hosts(self._policy.config.relay, flow.transport)
+        host, port = flow.server
+        if (addresses.canonical(host), port) in approved:
             return True
-        if addresses.parse(server[0]) is None:
+        # The name in a client's TLS is its own word; that the server has a certificate for it,
+        # mitmproxy makes sure of before anything is sent there.
+        if flow.secure and not ctx.options.ssl_insecure and (flow.name, port) in approved:
+            return True
+        if addresses.parse(host) is None:
             return False
-        for host, port in approved:
-            if port == server[1] and addresses.parse(host) is None:
-                found = await self._addresses(host, port)
-                if (addresses.canonical(server[0]), port) in found:
-                    return True
+        for name, at in approved:
+            if at != port or addresses.parse(name) is not None:
+                continue
+            if addresses.canonical(host) in await self._addresses(name, port):
+                return True
         return False
 
-    async def _addresses(self, host: str, port: int) -> frozenset[HostPort]:
+    async def _addresses(self, host: str, port: int) -> frozenset[str]:
         """What an approved name stands for; nothing where it cannot be resolved."""
         known = self._resolved.get((host, port))
         if known is not None and time.monotonic() < known[0]:
@@ -131,34 +166,57 @@ class Turn:
         except OSError as error:  # TimeoutError is one
             logger.warning("%s of relay.servers cannot be resolved: %s", host, error)
             return frozenset()
-        found = frozenset((addresses.canonical(str(to[0])), port) for *_, to in answers)
+        found = frozenset(addresses.canonical(str(to[0])) for *_, to in answers)
         self._resolved[host, port] = (time.monotonic() + _RESOLVED_HOLDS, found)
         return found
 
 
-def _parties(context: Context) -> tuple[HostPort, HostPort]:
-    """The client's address and the tunnel's server, a name in lower case."""
-    peer, server = context.client.peername, context.server.address
+@dataclass(frozen=True, slots=True)
+class _Flow:
+    """Who speaks with whom in a raw flow. A name is in lower case, without a dot at its end."""
+
+    client: HostPort
+    server: HostPort
+    transport: Literal["tcp", "udp"]
+    secure: bool  # TLS, opened here
+    name: str  # what the client called the server, in CONNECT, SOCKS or TLS; empty: by its address
+
+    def record(self, kind: str, action: str, rule: str, reason: str) -> Record:
+        return Record(
+            ring="network",
+            kind=kind,
+            action=action,
+            direction="outbound",
+            client=self.client[0],
+            address=self.client[0],
+            port=self.client[1],
+            scope=addresses.scope(self.client[0]),
+            destination=addresses.host_port(*self.server),
+            name=self.name,
+            rule=rule,
+            reason=reason,
+        )
+
+
+def _flow(context: Context) -> _Flow:
+    peer, to = context.client.peername, context.server.address
     client = (addresses.canonical(peer[0]), peer[1]) if peer else ("", 0)
-    return client, (server[0].lower().rstrip("."), server[1]) if server else ("", 0)
+    server = (_lowered(to[0]), to[1]) if to else ("", 0)
+    name = server[0] if addresses.parse(server[0]) is None else _lowered(context.client.sni or "")
+    transport = context.client.transport_protocol
+    # Of UDP nothing is opened; that mitmproxy took it for DTLS or QUIC at first has left its mark.
+    secure = context.server.tls and transport == "tcp"
+    return _Flow(client, server, transport, secure, name)
 
 
-def _name(host: str) -> str:
-    return host if addresses.parse(host) is None else ""
+def _lowered(host: str) -> str:
+    return host.lower().rstrip(".")
 
 
-def _record(client: HostPort, server: HostPort, action: str, rule: str, reason: str) -> Record:
-    return Record(
-        ring="network",
-        kind="stun",
-        action=action,
-        direction="outbound",
-        client=client[0],
-        address=client[0],
-        port=client[1],
-        scope=addresses.scope(client[0]),
-        destination=addresses.host_port(*server),
-        name=_name(server[0]),
-        rule=rule,
-        reason=reason,
-    )
+def _is_dns(context: Context) -> bool:
+    """Whether a flow is left to mitmproxy's layer for DNS. Multicast DNS is not: it would tell the
+    client's names and addresses to another network."""
+    mode, to = context.client.proxy_mode, context.server.address
+    if isinstance(mode, mode_specs.ReverseMode):
+        return mode.scheme == "dns"
+    return to is not None and to[1] == _DNS_PORT

@@ -10,11 +10,12 @@ from rtcguard.ice.server import parse_uri
 from rtcguard.policy.decide import (
     Decision,
     Subject,
-    approved_tcp,
+    approved_hosts,
     decide,
     decide_page,
     decide_server,
     decide_tunnel,
+    decide_udp,
     matches,
     site_matches,
 )
@@ -321,10 +322,11 @@ def test_a_server_s_address_in_another_spelling(spelled: str) -> None:
 # Tunnels
 
 
-def test_servers_approved_for_tcp() -> None:
+def test_servers_approved_for_a_transport() -> None:
     urls = ("turn:A.example:1?transport=tcp", "turns:[2001:db8:0::7]", "turn:b.example")
-    relay = Relay(servers=(RelayServer(urls),))
-    assert approved_tcp(relay) == {("a.example", 1), ("2001:db8::7", 5349)}
+    relay = Relay(servers=(RelayServer((*urls, "turns:c.example?transport=udp")),))
+    assert approved_hosts(relay, "tcp") == {("a.example", 1), ("2001:db8::7", 5349)}
+    assert approved_hosts(relay, "udp") == {("b.example", 3478), ("c.example", 5349)}
 
 
 @pytest.mark.parametrize(
@@ -351,6 +353,15 @@ def test_a_refused_tunnel_says_which_url_to_write() -> None:
     uri = parse_uri("turns:[2001:db8::7]:443")
     made = decide_tunnel(Config(), "10.1.2.3", uri, approved=False)
     assert "relay.servers does not name turns:[2001:db8::7]:443?transport=tcp" in made.reason
+
+
+def test_other_udp_goes_to_approved_servers_only() -> None:
+    assert decide_udp(Config(), "10.1.2.3", "QUIC", approved=True).action == "keep"
+    made = decide_udp(Config(), "10.1.2.3", "QUIC", approved=False)
+    assert (made.action, made.rule) == ("block", "default:udp")
+    assert made.reason.startswith("QUIC: ")
+    config = rules(("block", Match(client=(ip_network("10.1.0.0/16"),))))
+    assert decide_udp(config, "10.1.2.3", "QUIC", approved=True).rule == "rule 0"
 
 
 def test_a_rule_for_a_client_speaks_for_its_tunnels() -> None:

@@ -10,7 +10,7 @@ from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
 
 from rtcguard.network import stun
-from rtcguard.proxy.tunnels import LINGER, SILENCE, Raw, StunTunnelHook
+from rtcguard.proxy.tunnels import LINGER, SILENCE, Raw, RawFlowHook
 
 ALLOCATE = stun.encode(stun.ALLOCATE, stun.REQUEST, b"allocate-one")
 
@@ -24,6 +24,10 @@ def context() -> Context:
     return made
 
 
+def failed(context: Context, error: Exception) -> None:
+    raise AssertionError from error
+
+
 def feed(raw: Raw, event: events.Event) -> list[commands.Command]:
     return list(raw.handle_event(event))
 
@@ -34,7 +38,7 @@ def from_client(raw: Raw, data: bytes) -> list[commands.Command]:
 
 def decide(raw: Raw, made: list[commands.Command], *, passes: bool) -> list[commands.Command]:
     (hook,) = made
-    assert isinstance(hook, StunTunnelHook)
+    assert isinstance(hook, RawFlowHook)
     hook.data.passes = passes
     return feed(raw, events.HookCompleted(hook))
 
@@ -43,17 +47,19 @@ def test_a_fault_of_the_layer_ends_the_tunnel(context: Context) -> None:
     def broken(message: bytes, context: Context) -> bytes:
         raise RuntimeError("broken")
 
-    raw = Raw(context, broken)
+    told: list[Exception] = []
+    raw = Raw(context, broken, lambda context, error: told.append(error))
     feed(raw, events.Start())
     made = decide(raw, from_client(raw, ALLOCATE), passes=False)
     closed = [one.connection for one in made if isinstance(one, commands.CloseConnection)]
     assert closed == [context.client]
+    assert [str(error) for error in told] == ["broken"]
     assert not any(isinstance(one, commands.SendData) for one in made)
     assert from_client(raw, ALLOCATE) == [], "it goes on after its end"
 
 
 def test_a_server_that_is_still_being_connected_to_is_let_go(context: Context) -> None:
-    raw = Raw(context, lambda message, context: b"no")
+    raw = Raw(context, lambda message, context: b"no", failed)
     feed(raw, events.Start())
     (opening,) = from_client(raw, b"something else")
     assert isinstance(opening, commands.OpenConnection)
@@ -65,7 +71,7 @@ def test_a_server_that_is_still_being_connected_to_is_let_go(context: Context) -
 
 
 def test_a_refused_client_is_given_some_seconds(context: Context) -> None:
-    raw = Raw(context, lambda message, context: b"no")
+    raw = Raw(context, lambda message, context: b"no", failed)
     feed(raw, events.Start())
     made = decide(raw, from_client(raw, ALLOCATE), passes=False)
     (timer,) = (one for one in made if isinstance(one, commands.RequestWakeup))
@@ -75,7 +81,7 @@ def test_a_refused_client_is_given_some_seconds(context: Context) -> None:
 
 
 def test_a_timer_that_came_too_late_changes_nothing(context: Context) -> None:
-    raw = Raw(context, lambda message, context: b"no")
+    raw = Raw(context, lambda message, context: b"no", failed)
     feed(raw, events.Start())
     (timer,) = from_client(raw, ALLOCATE[:4])
     assert isinstance(timer, commands.RequestWakeup) and timer.delay == SILENCE
