@@ -38,6 +38,7 @@ def proxy_worker(settings: Settings, pipe: Pipe) -> None:
     # Imported here, as the other processes need nothing of mitmproxy.
     from rtcguard.proxy.addon import RtcGuard
     from rtcguard.proxy.confirmed import Confirmed
+    from rtcguard.proxy.modes import choose
     from rtcguard.proxy.service import serve
     from rtcguard.web.site import site
 
@@ -52,8 +53,7 @@ def proxy_worker(settings: Settings, pipe: Pipe) -> None:
         guard = RtcGuard(settings.policy, settings.key, writer.record, confirmed, shown)
         await serve(
             config,
-            settings.listen,
-            settings.modes,
+            choose(config, settings.modes, settings.listen, settings.workers),
             settings.state.ca,
             guard,
             lambda: pipe.send(None),

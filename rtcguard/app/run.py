@@ -7,6 +7,7 @@ from rtcguard.app.processes import Settings
 from rtcguard.app.supervisor import Supervisor
 from rtcguard.ice.address import host_port
 from rtcguard.network import firewall
+from rtcguard.proxy import modes
 
 
 def run(settings: Settings, say: Callable[[str], None]) -> None:
@@ -31,7 +32,9 @@ def run(settings: Settings, say: Callable[[str], None]) -> None:
 def describe(settings: Settings) -> Iterator[str]:
     """What runs where, for the person who started it."""
     config, state = settings.policy.config, settings.state
-    yield f"proxy   {host_port(*settings.listen)} (HTTP and HTTPS)"
+    yield from modes.describe(
+        modes.choose(config, settings.modes, settings.listen, settings.workers), state.ca
+    )
     for address in config.stun.listen:
         yield f"STUN    {host_port(*address)} (udp and tcp), answers: {config.stun.answer}"
     yield f"CA      {state.ca_certificate}"

@@ -10,13 +10,18 @@ from rtcguard.policy.model import HostPort
 
 @click.command()
 @config_option
-@click.option("--listen", type=HostPortType(), help="Where the proxy listens, instead of `listen`.")
+@click.option(
+    "--listen",
+    type=HostPortType(),
+    help="Where the proxy listens, instead of `listen`; [::] is every address, of IPv4 too.",
+)
 @click.option(
     "--mode",
     "modes",
     multiple=True,
     metavar="MODE",
-    help="A mode of mitmproxy: regular, socks5, transparent, … May be given again.",
+    help="A mode of mitmproxy: regular, socks5, transparent, wireguard, tun, … with @PORT or "
+    "@HOST:PORT where it is to listen elsewhere. May be given again.",
 )
 @click.option(
     "--workers",

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mitmproxy import exceptions, master, options
+from mitmproxy import exceptions, master, options, platform
 from mitmproxy.addons import (
     block,
     core,
@@ -27,10 +27,11 @@ from mitmproxy.addons import (
 from mitmproxy.proxy import mode_servers
 
 from rtcguard.errors import StartError
-from rtcguard.ice.address import host_port
-from rtcguard.network import firewall
-from rtcguard.policy.model import Config, HostPort
+from rtcguard.ice import address as addresses
+from rtcguard.policy.model import Config
+from rtcguard.proxy import wireguard
 from rtcguard.proxy.addon import RtcGuard
+from rtcguard.proxy.modes import Mode, describe
 
 
 class _Start(logging.Handler):
@@ -64,13 +65,15 @@ class _Start(logging.Handler):
     def finish(self) -> None:
         self._log.removeHandler(self)
         self._log.propagate = True
-        self._ready()
+        try:
+            self._ready()
+        except OSError as error:
+            raise StartError(f"{error.filename}: cannot be written: {error.strerror}") from error
 
 
 async def serve(
     config: Config,
-    listen: HostPort,
-    modes: tuple[str, ...],
+    modes: tuple[Mode, ...],
     ca: Path,
     guard: RtcGuard,
     ready: Callable[[], None],
@@ -80,23 +83,34 @@ async def serve(
 ) -> None:
     """Runs the proxy until `stopped` is set. Raises StartError where it cannot begin.
 
-    `modes` are mitmproxy's (`regular`, `socks5`, `transparent`, …); without one the proxy is a
-    regular one, or goes out through `upstream.proxy`. `shared`: other workers listen there too.
+    `shared`: other workers listen there too.
     """
     if shared:
         setattr(mode_servers.AsyncioServerInstance, "listen", _listen_shared)  # noqa: B010
-    what = f"the proxy on {host_port(*listen)} with the certificates in {ca}"
-    made = options.Options(confdir=str(ca), listen_host=listen[0], listen_port=listen[1])
+    what = f"{'; '.join(describe(modes, ca))}, with the certificates in {ca}"
+    made = options.Options(confdir=str(ca))
     proxy = master.Master(made)
+    server = proxyserver.Proxyserver()
+    tunnels = [mode for mode in modes if mode.name == "wireguard"]
+
+    def started() -> None:
+        for mode in tunnels:
+            running = server.servers[mode.spec]
+            assert isinstance(running, mode_servers.WireGuardServerInstance)
+            wireguard.write_client_file(running, mode.client_file(ca))
+        ready()
+
     try:
+        for mode in tunnels:
+            wireguard.make_keys(mode.keys(ca))
         proxy.addons.add(
-            _Start(what, ready),
+            _Start(what, started),
             core.Core(),
             block.Block(),
             strip_dns_https_records.StripDnsHttpsRecords(),
             disable_h2c.DisableH2C(),
             proxyauth.ProxyAuth(),
-            proxyserver.Proxyserver(),
+            server,
             dns_resolver.DnsResolver(),
             next_layer.NextLayer(),
             tlsconfig.TlsConfig(),
@@ -104,7 +118,8 @@ async def serve(
             guard,
         )
         made.update(
-            mode=[*(modes or (_default_mode(config),)), *_led(config)],
+            mode=[mode.spec for mode in modes],
+            http3=False,  # HTTPS records name no HTTP/3: it is refused (datagrams.py)
             ssl_verify_upstream_trusted_ca=config.upstream.trusted_ca,
         )
     except (exceptions.OptionsError, OSError, ValueError) as error:
@@ -128,13 +143,16 @@ async def _listen_shared(
     return [await asyncio.start_server(self.handle_stream, host, port, reuse_port=True)]
 
 
-def _led(config: Config) -> list[str]:
-    """The modes for the connections that the firewall leads here: one for each family of IP."""
-    if not (config.gateway.transparent and firewall.wanted(config)):
-        return []
-    hosts = ["0.0.0.0", "::"] if socket.has_dualstack_ipv6() else ["0.0.0.0"]
-    return [f"transparent@{host}:{config.gateway.transparent_port}" for host in hosts]
+def _original_destination(connection: socket.socket) -> tuple[str, int]:
+    """Where a redirected connection was to go. Raises OSError for one that was made to the proxy
+    itself: going there, it would come back for ever."""
+    assert _kernel_s_word is not None
+    to = _kernel_s_word(connection)
+    own = connection.getsockname()
+    if to == (addresses.canonical(own[0]), own[1]):
+        raise OSError("it was not redirected here, but sent here")
+    return to
 
 
-def _default_mode(config: Config) -> str:
-    return f"upstream:{config.upstream.proxy}" if config.upstream.proxy else "regular"
+_kernel_s_word = platform.original_addr
+setattr(platform, "original_addr", _original_destination)  # noqa: B010

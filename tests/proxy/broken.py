@@ -16,6 +16,7 @@ from rtcguard.policy.model import Policy
 from rtcguard.policy.record import Record
 from rtcguard.proxy.addon import RtcGuard
 from rtcguard.proxy.confirmed import Confirmed
+from rtcguard.proxy.modes import choose
 from rtcguard.proxy.service import serve
 from rtcguard.web.site import site
 
@@ -39,8 +40,8 @@ async def main() -> None:
     )
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stopped.set)
-    listen = ("127.0.0.1", port)
-    await serve(config, listen, (), folder / "ca", guard, ready, stopped)
+    modes = choose(config, tuple(sys.argv[4:]), ("127.0.0.1", port))
+    await serve(config, modes, folder / "ca", guard, ready, stopped)
 
 
 logging.basicConfig(level=logging.WARNING)
