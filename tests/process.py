@@ -74,17 +74,20 @@ def rtcguard(
 
 
 @contextlib.contextmanager
-def running(folder: Path, config: str = "", *arguments: str) -> Iterator[Running]:
+def running(
+    folder: Path, config: str = "", *arguments: str, namespace: str = "", host: str = "127.0.0.1"
+) -> Iterator[Running]:
     """`rtcguard run` with this configuration (without its version and stun), on a free port."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "rtcguard.yaml"
     stun = "" if "stun:" in config else "stun: {listen: []}\n"
     file.write_text(f"version: 1\n{stun}{config}")
     port, log = free_port(), folder / "log"
-    command = ["run", "--config", str(file), "--listen", f"127.0.0.1:{port}", *arguments]
+    command = ["run", "--config", str(file), "--listen", f"{host}:{port}", *arguments]
+    within = ["ip", "netns", "exec", namespace] if namespace else []
     with open(log, "w") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "rtcguard", *command],
+            [*within, sys.executable, "-m", "rtcguard", *command],
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,

@@ -1,6 +1,7 @@
 """An origin on loopback that sends what a test wrote: any header, any pace, any framing."""
 
 import contextlib
+import socket
 import socketserver
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -96,6 +97,7 @@ def serve(host: str = "127.0.0.1") -> Iterator[RawOrigin]:
 
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True
+        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
 
     with Server((host, 0), Handler) as server:
         origin.port = server.server_address[1]

@@ -18,6 +18,8 @@ COMMANDS = {
     "nft": "nftables",
     "tcpdump": "tcpdump",
     "turnserver": "coturn",
+    "wg": "wireguard-tools",
+    "wireguard-go": "wireguard-go",
     "certutil": "libnss3-tools",
     CHROMIUM: "chromium",
     FIREFOX: "firefox-esr",

@@ -4,6 +4,7 @@
 one of them runs in Chromium and in Firefox.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from tests import raw as raws
 from tests.browsers.firefox import Preferences
 from tests.browsers.tab import BROWSERS, ChromiumTabs, Tab, Tabs, running_firefox
 from tests.lab.browser import CHROMIUM
+from tests.lab.net import Lab
+from tests.lab.requirements import missing
 from tests.process import Running, running
 
 RELAY = """
@@ -63,6 +66,18 @@ def raw(shared_raw: raws.RawOrigin) -> raws.RawOrigin:
     shared_raw.answers.clear()
     shared_raw.asked.clear()
     return shared_raw
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """A client, its gateway and far sides; where they cannot be, tests are skipped, not in CI."""
+    if reasons := missing():
+        message = f"without these nothing shows that rtcguard works: {'; '.join(reasons)}"
+        if os.environ.get("CI"):
+            pytest.fail(message, pytrace=False)
+        pytest.skip(message)
+    with Lab() as built:
+        yield built
 
 
 FLAGS = [

@@ -1,6 +1,7 @@
 """What a tunnel may lead to: a server that counts, and coturn; all on loopback."""
 
 import contextlib
+import os
 import socket
 import ssl
 import subprocess
@@ -20,11 +21,17 @@ class Listener:
     port: int
     connections: int = 0
     received: bytearray = field(default_factory=bytearray)
+    peers: list[str] = field(default_factory=list)  # who came
 
 
 @contextlib.contextmanager
-def listening(greeting: bytes = b"", tls: ssl.SSLContext | None = None) -> Iterator[Listener]:
-    server = socket.create_server(("127.0.0.1", 0))
+def listening(
+    greeting: bytes = b"",
+    tls: ssl.SSLContext | None = None,
+    at: tuple[str, int] = ("127.0.0.1", 0),
+) -> Iterator[Listener]:
+    family = socket.AF_INET6 if ":" in at[0] else socket.AF_INET
+    server = socket.create_server(at, family=family)
     listener = Listener(server.getsockname()[1])
     taken: list[socket.socket] = []
 
@@ -41,10 +48,11 @@ def listening(greeting: bytes = b"", tls: ssl.SSLContext | None = None) -> Itera
     def accept() -> None:
         while True:
             try:
-                one, _ = server.accept()
+                one, peer = server.accept()
             except OSError:
                 return
             listener.connections += 1
+            listener.peers.append(peer[0])
             taken.append(one)
             threading.Thread(target=serve_one, args=(one,), daemon=True).start()
 
@@ -60,33 +68,83 @@ def listening(greeting: bytes = b"", tls: ssl.SSLContext | None = None) -> Itera
         thread.join(10)
 
 
+@dataclass
+class UdpListener:
+    """A UDP server that remembers what came; it echoes."""
+
+    port: int
+    received: list[bytes] = field(default_factory=list)
+    peers: list[str] = field(default_factory=list)
+
+
 @contextlib.contextmanager
-def coturn(folder: Path, *options: str) -> Iterator[int]:
-    """A TURN server for the user `u` with the password `p`; yields its TCP port."""
+def hearing(at: tuple[str, int] = ("127.0.0.1", 0)) -> Iterator[UdpListener]:
+    family = socket.AF_INET6 if ":" in at[0] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as server:
+        server.bind(at)
+        listener = UdpListener(server.getsockname()[1])
+        ended = threading.Event()
+
+        def echo() -> None:
+            server.settimeout(0.1)
+            while not ended.is_set():
+                with contextlib.suppress(TimeoutError):
+                    data, peer = server.recvfrom(65536)
+                    listener.received.append(data)
+                    listener.peers.append(peer[0])
+                    server.sendto(data, peer)
+
+        thread = threading.Thread(target=echo, daemon=True)
+        thread.start()
+        try:
+            yield listener
+        finally:
+            ended.set()
+            thread.join(10)
+
+
+@contextlib.contextmanager
+def coturn(
+    folder: Path, *options: str, namespace: str = "", host: str = "127.0.0.1"
+) -> Iterator[int]:
+    """A TURN server for the user `u` with the password `p`; yields its port."""
     folder.mkdir()
-    port = free_port()
-    command = ["turnserver", "-n", "--listening-ip=127.0.0.1", f"--listening-port={port}"]
-    command += ["--relay-ip=127.0.0.1", "--min-port=21000", "--max-port=21099", "--realm=test"]
+    port = free_port() if not namespace else 3478
+    command = ["ip", "netns", "exec", namespace] if namespace else []
+    command += ["turnserver", "-n", f"--listening-ip={host}", f"--listening-port={port}"]
+    command += [f"--relay-ip={host}", "--min-port=21000", "--max-port=21099", "--realm=test"]
     command += ["--lt-cred-mech", "--user=u:p", "--no-cli", "--no-dtls", "--log-file=stdout"]
     command += [f"--pidfile={folder / 'pid'}", f"--userdb={folder / 'turndb'}", *options]
     with open(folder / "log", "w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
     try:
-        _wait_until_open(port, folder / "log")
+        with inside(namespace) if namespace else contextlib.nullcontext():
+            _wait_until_open(host, port, folder / "log")
         yield port
     finally:
         process.terminate()
         process.wait(20)
 
 
-def _wait_until_open(port: int, log: Path) -> None:
+def _wait_until_open(host: str, port: int, log: Path) -> None:
     until = time.monotonic() + 20
     while time.monotonic() < until:
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+            if probe.connect_ex((host, port)) == 0:
                 return
         time.sleep(0.05)
     raise AssertionError(log.read_text())
+
+
+@contextlib.contextmanager
+def inside(namespace: str) -> Iterator[None]:
+    """Sockets and threads that this thread makes meanwhile are in a network namespace."""
+    with open("/proc/thread-self/ns/net") as own, open(f"/run/netns/{namespace}") as other:
+        os.setns(other.fileno(), os.CLONE_NEWNET)
+        try:
+            yield
+        finally:
+            os.setns(own.fileno(), os.CLONE_NEWNET)
 
 
 def connect_through(proxy: int, host: str, port: int) -> socket.socket:

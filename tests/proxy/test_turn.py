@@ -86,16 +86,17 @@ def recorded(state: Path, destination: str) -> list[dict[str, Any]]:
         time.sleep(0.05)
 
 
-async def allocate(tunnel: socket.socket, tls: ssl.SSLContext | None = None) -> tuple[str, int]:
+async def allocate(
+    tunnel: socket.socket, tls: ssl.SSLContext | None = None, name: str = "localhost"
+) -> tuple[str, int]:
     """A real allocation by aioice on a tunnel, and its end."""
     loop = asyncio.get_running_loop()
-    name = None if tls is None else "localhost"
     tunnel.setblocking(False)
     transport, client = await loop.create_connection(
         lambda: TurnClientTcpProtocol(("127.0.0.1", 1), "u", "p", 600, 500),
         sock=tunnel,
         ssl=tls,
-        server_hostname=name,
+        server_hostname=None if tls is None else name,
     )
     try:
         relayed = await asyncio.wait_for(client.connect(), 20)
