@@ -107,7 +107,7 @@ def describe(modes: tuple[Mode, ...], folder: Path) -> Iterator[str]:
             case "wireguard":
                 yield f"tunnel  {at} (WireGuard, udp), for the client: {mode.client_file(folder)}"
             case "tun":
-                yield f"tunnel  the interface {mode.data}: route clients' packets to it"
+                yield f"tunnel  {mode.data}: route clients to it, and put `unreachable` behind it"
             case "local":
                 yield f"local   {mode.data or 'every process of this machine'}"
             case "dns":

@@ -31,7 +31,7 @@ from rtcguard.ice import address as addresses
 from rtcguard.policy.model import Config
 from rtcguard.proxy import wireguard
 from rtcguard.proxy.addon import RtcGuard
-from rtcguard.proxy.modes import Mode, describe
+from rtcguard.proxy.modes import Mode
 
 
 class _Start(logging.Handler):
@@ -87,7 +87,8 @@ async def serve(
     """
     if shared:
         setattr(mode_servers.AsyncioServerInstance, "listen", _listen_shared)  # noqa: B010
-    what = f"{'; '.join(describe(modes, ca))}, with the certificates in {ca}"
+    named = ", ".join(mode.spec for mode in modes)
+    what = f"the proxy ({named}) with the certificates in {ca}"
     made = options.Options(confdir=str(ca))
     proxy = master.Master(made)
     server = proxyserver.Proxyserver()

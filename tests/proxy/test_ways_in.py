@@ -4,11 +4,9 @@ Nothing of a refused flow reaches the far side, by IPv4 or IPv6, whatever stands
 """
 
 import asyncio
-import contextlib
 import os
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,12 +34,8 @@ from tests.lab.net import (
 from tests.lab.servers import PORT
 from tests.process import Running
 from tests.proxy.far_sides import (
-    Listener,
-    UdpListener,
     coturn,
-    hearing,
     inside,
-    listening,
     read,
     read_until,
 )
@@ -54,8 +48,7 @@ from tests.proxy.test_turn import (
     recorded,
     relay,
 )
-from tests.proxy.ways_in import WAYS_IN
-from tests.raw import RawOrigin, serve
+from tests.proxy.ways_in import WAYS_IN, far_http, far_tcp, far_udp, tcp, udp
 
 TURN_NAME = "turn.lab.test"  # nothing resolves it: it is known by its certificate
 SITE4, SITE6 = SITE.addresses
@@ -85,54 +78,6 @@ class Taken:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(*self.ca.issue(names[0], names[1:]))
         return tls
-
-
-def tcp(lab: Lab, host: str, port: int) -> socket.socket:
-    with inside(lab.client):
-        return socket.create_connection((host, port), timeout=20)
-
-
-def udp(lab: Lab, host: str, port: int) -> socket.socket:
-    with inside(lab.client):
-        made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
-    made.settimeout(20)
-    made.connect((host, port))
-    return made
-
-
-@contextlib.contextmanager
-def far_tcp(
-    lab: Lab, host: str, port: int = 0, greeting: bytes = b"", tls: ssl.SSLContext | None = None
-) -> Iterator[Listener]:
-    with inside(lab.internet):
-        opened = listening(greeting, tls, (host, port))
-        far = opened.__enter__()
-    try:
-        yield far
-    finally:
-        opened.__exit__(None, None, None)
-
-
-@contextlib.contextmanager
-def far_udp(lab: Lab, host: str, port: int = 0) -> Iterator[UdpListener]:
-    with inside(lab.internet):
-        opened = hearing((host, port))
-        far = opened.__enter__()
-    try:
-        yield far
-    finally:
-        opened.__exit__(None, None, None)
-
-
-@contextlib.contextmanager
-def far_http(lab: Lab, host: str) -> Iterator[RawOrigin]:
-    with inside(lab.internet):
-        opened = serve(host)
-        far = opened.__enter__()
-    try:
-        yield far
-    finally:
-        opened.__exit__(None, None, None)
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +138,7 @@ def test_a_page_gets_the_guard(taken: Taken, to: str) -> None:
             page = b""
             while more := client.recv(65536):
                 page += more
-    assert b"<script" in page and b"RTCPeerConnection" in page and page.endswith(b"hello")
+    assert b"<script" in page and b"RTCPeerConnection" in page and b"hello" in page
     assert len(origin.asked) == 1
 
 
@@ -408,29 +353,3 @@ def test_quic_is_given_up_at_once(taken: Taken, to: str) -> None:
         assert isinstance(event, ConnectionTerminated), event
         assert "version" in event.reason_phrase
     assert far.received == []
-
-
-@pytest.mark.parametrize("way", ["tun", "wireguard"])
-def test_nothing_passes_when_it_is_gone(
-    lab: Lab, tmp_path: Path, way: str, config_and_ca: tuple[str, LabCA]
-) -> None:
-    """Killed in the midst of its work: what the client sends then goes nowhere."""
-    with (
-        far_udp(lab, SITE4) as far4,
-        far_udp(lab, SITE6) as far6,
-        contextlib.suppress(subprocess.CalledProcessError),
-        WAYS_IN[way](lab, tmp_path, config_and_ca[0]) as run,
-    ):
-        clients = [udp(lab, SITE4, far4.port), udp(lab, SITE6, far6.port)]
-        for client in clients:
-            client.send(BINDING)
-            assert stun.parse(client.recv(2000)).message_class == stun.ERROR
-        run.process.kill()
-        run.process.wait(20)
-        for client in clients:
-            client.settimeout(0.3)
-            with pytest.raises(OSError):
-                client.send(BINDING)
-                client.recv(2000)
-            client.close()
-    assert far4.received == far6.received == []

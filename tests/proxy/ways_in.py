@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import socket
+import ssl
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -9,9 +11,10 @@ from pathlib import Path
 
 from tests.lab.net import GATEWAY, LAN, Lab
 from tests.process import Running, running
+from tests.proxy.far_sides import Listener, UdpListener, hearing, inside, listening
+from tests.raw import RawOrigin, serve
 
 EVERYWHERE = "[::]"
-TUN = "rtcguard0"
 # Every address, in halves: so the default routes stay as they are.
 HALVES = {"-4": ("0.0.0.0/1", "128.0.0.0/1"), "-6": ("::/1", "8000::/1")}
 
@@ -19,10 +22,10 @@ WayIn = Callable[..., AbstractContextManager[Running]]
 
 
 @contextlib.contextmanager
-def transparent(lab: Lab, folder: Path, config: str, *arguments: str) -> Iterator[Running]:
+def transparent(lab: Lab, folder: Path, config: str) -> Iterator[Running]:
     """TCP that is redirected; all else of the client goes on by itself."""
-    modes = ["--mode", "transparent", *arguments]
-    with running(folder, config, *modes, namespace=lab.gateway, host=EVERYWHERE) as run:
+    mode = ["--mode", "transparent"]
+    with running(folder, config, *mode, namespace=lab.gateway, host=EVERYWHERE) as run:
         rules = f"""
         table inet rtcguard_test {{
           chain prerouting {{
@@ -40,31 +43,37 @@ def transparent(lab: Lab, folder: Path, config: str, *arguments: str) -> Iterato
 
 
 @contextlib.contextmanager
-def tun(lab: Lab, folder: Path, config: str, *arguments: str) -> Iterator[Running]:
-    """The gateway's routes for the client lead to an interface of the proxy's."""
-    modes = ["--mode", "tun", *arguments]
-    with running(folder, config, *modes, namespace=lab.gateway) as run:
+def tun(lab: Lab, folder: Path, config: str, name: str = "rtcguard0") -> Iterator[Running]:
+    """The gateway's routes for the client lead to an interface of the proxy's. It goes with the
+    proxy; what stands behind it then keeps the client's packets from the ordinary routes."""
+    mode = ["--mode", f"tun:{name}"]
+    with running(folder, config, *mode, namespace=lab.gateway) as run:
         for family in HALVES:
-            lab.run(lab.gateway, "ip", family, "route", "add", "default", "dev", TUN, "table", "7")
-            lab.run(lab.gateway, "ip", family, "rule", "add", "iif", LAN, "lookup", "7")
+            route = ["ip", family, "route", "add", "table", name.removeprefix("rtcguard") + "7"]
+            lab.run(lab.gateway, *route, "default", "dev", name)
+            lab.run(lab.gateway, *route, "unreachable", "default", "metric", "9999")
+            lab.run(lab.gateway, "ip", family, "rule", "add", "iif", LAN, "lookup", route[-1])
         try:
             yield run
         finally:
             for family in HALVES:
-                lab.run(lab.gateway, "ip", family, "rule", "delete", "iif", LAN, "lookup", "7")
+                rule = ["rule", "delete", "iif", LAN, "lookup", route[-1]]
+                lab.run(lab.gateway, "ip", family, *rule)
 
 
 @contextlib.contextmanager
-def wireguard(lab: Lab, folder: Path, config: str, *arguments: str) -> Iterator[Running]:
+def wireguard(lab: Lab, folder: Path, config: str, port: int = 51820) -> Iterator[Running]:
     """Everything of the client goes through the tunnel, as in the file that rtcguard makes."""
-    modes = ["--mode", "wireguard", *arguments]
-    with running(folder, config, *modes, namespace=lab.gateway, host=EVERYWHERE) as run:
-        with wireguard_client(lab, run.state / "ca" / "wireguard-client.conf"):
-            yield run
+    mode = ["--mode", f"wireguard@{port}"]
+    with (
+        running(folder, config, *mode, namespace=lab.gateway, host=EVERYWHERE) as run,
+        wireguard_client(lab, run.state / "ca" / "wireguard-client.conf", f"wg{port}"),
+    ):
+        yield run
 
 
 @contextlib.contextmanager
-def wireguard_client(lab: Lab, file: Path) -> Iterator[None]:
+def wireguard_client(lab: Lab, file: Path, link: str) -> Iterator[None]:
     lines, addresses, allowed = [], [], []
     for line in file.read_text().splitlines():
         key, _, value = line.partition(" = ")
@@ -79,18 +88,18 @@ def wireguard_client(lab: Lab, file: Path) -> Iterator[None]:
     assert allowed == ["0.0.0.0/0", "::/0"]
     # wireguard-go would rather not run where the kernel might have WireGuard itself.
     environment = {**os.environ, "WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD": "1"}
-    process = lab.start(lab.client, "wireguard", ["wireguard-go", "-f", "wg0"], environment)
+    process = lab.start(lab.client, "wireguard", ["wireguard-go", "-f", link], environment)
     try:
-        process.wait_until("interface", lambda: _has_link(lab, "wg0"), 10)
-        settings = lab.directory / "wg0.conf"
+        process.wait_until("interface", lambda: _has_link(lab, link), 10)
+        settings = lab.directory / f"{link}.conf"
         settings.write_text("\n".join(lines) + "\n")
-        lab.run(lab.client, "wg", "setconf", "wg0", str(settings))
+        lab.run(lab.client, "wg", "setconf", link, str(settings))
         for address in addresses:
-            lab.run(lab.client, "ip", "address", "add", address, "dev", "wg0")
-        lab.run(lab.client, "ip", "link", "set", "wg0", "up", "mtu", "1400")
+            lab.run(lab.client, "ip", "address", "add", address, "dev", link)
+        lab.run(lab.client, "ip", "link", "set", link, "up", "mtu", "1400")
         for family, halves in HALVES.items():
             for half in halves:
-                lab.run(lab.client, "ip", family, "route", "add", half, "dev", "wg0")
+                lab.run(lab.client, "ip", family, "route", "add", half, "dev", link)
         yield
     finally:
         process.stop()
@@ -102,3 +111,51 @@ def _has_link(lab: Lab, name: str) -> bool:
 
 
 WAYS_IN: dict[str, WayIn] = {"transparent": transparent, "tun": tun, "wireguard": wireguard}
+
+
+def tcp(lab: Lab, host: str, port: int) -> socket.socket:
+    with inside(lab.client):
+        return socket.create_connection((host, port), timeout=20)
+
+
+def udp(lab: Lab, host: str, port: int) -> socket.socket:
+    with inside(lab.client):
+        made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+    made.settimeout(20)
+    made.connect((host, port))
+    return made
+
+
+@contextlib.contextmanager
+def far_tcp(
+    lab: Lab, host: str, port: int = 0, greeting: bytes = b"", tls: ssl.SSLContext | None = None
+) -> Iterator[Listener]:
+    with inside(lab.internet):
+        opened = listening(greeting, tls, (host, port))
+        far = opened.__enter__()
+    try:
+        yield far
+    finally:
+        opened.__exit__(None, None, None)
+
+
+@contextlib.contextmanager
+def far_udp(lab: Lab, host: str, port: int = 0) -> Iterator[UdpListener]:
+    with inside(lab.internet):
+        opened = hearing((host, port))
+        far = opened.__enter__()
+    try:
+        yield far
+    finally:
+        opened.__exit__(None, None, None)
+
+
+@contextlib.contextmanager
+def far_http(lab: Lab, host: str) -> Iterator[RawOrigin]:
+    with inside(lab.internet):
+        opened = serve(host)
+        far = opened.__enter__()
+    try:
+        yield far
+    finally:
+        opened.__exit__(None, None, None)
