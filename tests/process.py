@@ -75,16 +75,20 @@ def rtcguard(
 
 @contextlib.contextmanager
 def running(
-    folder: Path, config: str = "", *arguments: str, namespace: str = "", host: str = "127.0.0.1"
+    folder: Path,
+    config: str = "",
+    *arguments: str,
+    within: Sequence[str] = (),
+    host: str = "127.0.0.1",
 ) -> Iterator[Running]:
-    """`rtcguard run` with this configuration (without its version and stun), on a free port."""
+    """`rtcguard run` with this configuration (without its version and stun), on a free port;
+    `within` is what runs it elsewhere, as `ip netns exec` does."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "rtcguard.yaml"
     stun = "" if "stun:" in config else "stun: {listen: []}\n"
     file.write_text(f"version: 1\n{stun}{config}")
     port, log = free_port(), folder / "log"
     command = ["run", "--config", str(file), "--listen", f"{host}:{port}", *arguments]
-    within = ["ip", "netns", "exec", namespace] if namespace else []
     with open(log, "w") as errors:
         process = subprocess.Popen(
             [*within, sys.executable, "-m", "rtcguard", *command],

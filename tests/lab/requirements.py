@@ -18,6 +18,7 @@ COMMANDS = {
     "nft": "nftables",
     "tcpdump": "tcpdump",
     "turnserver": "coturn",
+    "sudo": "sudo",  # mitmproxy's local mode calls it, even where it is root already
     "wg": "wireguard-tools",
     "wireguard-go": "wireguard-go",
     "certutil": "libnss3-tools",

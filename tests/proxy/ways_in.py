@@ -18,6 +18,11 @@ EVERYWHERE = "[::]"
 # Every address, in halves: so the default routes stay as they are.
 HALVES = {"-4": ("0.0.0.0/1", "128.0.0.0/1"), "-6": ("::/1", "8000::/1")}
 
+
+def netns(name: str) -> list[str]:
+    return ["ip", "netns", "exec", name]
+
+
 WayIn = Callable[..., AbstractContextManager[Running]]
 
 
@@ -25,7 +30,7 @@ WayIn = Callable[..., AbstractContextManager[Running]]
 def transparent(lab: Lab, folder: Path, config: str) -> Iterator[Running]:
     """TCP that is redirected; all else of the client goes on by itself."""
     mode = ["--mode", "transparent"]
-    with running(folder, config, *mode, namespace=lab.gateway, host=EVERYWHERE) as run:
+    with running(folder, config, *mode, within=netns(lab.gateway), host=EVERYWHERE) as run:
         rules = f"""
         table inet rtcguard_test {{
           chain prerouting {{
@@ -34,7 +39,7 @@ def transparent(lab: Lab, folder: Path, config: str) -> Iterator[Running]:
           }}
         }}
         """
-        nft = ["ip", "netns", "exec", lab.gateway, "nft"]
+        nft = [*netns(lab.gateway), "nft"]
         subprocess.run([*nft, "-f", "-"], input=rules.encode(), check=True)
         try:
             yield run
@@ -47,7 +52,7 @@ def tun(lab: Lab, folder: Path, config: str, name: str = "rtcguard0") -> Iterato
     """The gateway's routes for the client lead to an interface of the proxy's. It goes with the
     proxy; what stands behind it then keeps the client's packets from the ordinary routes."""
     mode = ["--mode", f"tun:{name}"]
-    with running(folder, config, *mode, namespace=lab.gateway) as run:
+    with running(folder, config, *mode, within=netns(lab.gateway)) as run:
         for family in HALVES:
             route = ["ip", family, "route", "add", "table", name.removeprefix("rtcguard") + "7"]
             lab.run(lab.gateway, *route, "default", "dev", name)
@@ -66,7 +71,7 @@ def wireguard(lab: Lab, folder: Path, config: str, port: int = 51820) -> Iterato
     """Everything of the client goes through the tunnel, as in the file that rtcguard makes."""
     mode = ["--mode", f"wireguard@{port}"]
     with (
-        running(folder, config, *mode, namespace=lab.gateway, host=EVERYWHERE) as run,
+        running(folder, config, *mode, within=netns(lab.gateway), host=EVERYWHERE) as run,
         wireguard_client(lab, run.state / "ca" / "wireguard-client.conf", f"wg{port}"),
     ):
         yield run
