@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtcguard.network import stun
-from rtcguard.network.stream import Beginning, Splitter, begins, frame
+from rtcguard.network.stream import OVERLAP, Beginning, Splitter, begins, find, frame
 
 REQUEST = stun.encode(stun.ALLOCATE, stun.REQUEST, b"twelve-bytes", ((0x0019, b"\x11\0\0\0"),))
 EMPTY = stun.encode(stun.BINDING, stun.REQUEST, b"twelve-bytes")
@@ -72,3 +72,38 @@ def test_what_is_neither_ends_it() -> None:
     splitter = Splitter(framed=False)
     assert splitter.feed(EMPTY + b"\x80nonsense") == [EMPTY]
     assert splitter.feed(EMPTY) == []
+
+
+@pytest.mark.parametrize("message", [REQUEST, EMPTY])
+@pytest.mark.parametrize("framed", [False, True])
+@pytest.mark.parametrize("before", [b"", b"\0", b"text" * 9, b"\x21\x12\xa4\x42" * 3])
+def test_a_request_in_the_midst_of_a_stream(message: bytes, framed: bool, before: bytes) -> None:
+    assert find(before + frame(message, framed=framed) + b"more") == len(before)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        CLASSIC,  # nothing tells it there
+        stun.encode(stun.BINDING, stun.SUCCESS, b"twelve-bytes"),
+        b"\x00\x01\x00\x03\x21\x12\xa4\x42",  # not a length of STUN
+        b"\x21\x12\xa4\x42" * 8,
+        b"\x00\x01\x21\x12\xa4\x42",
+    ],
+)
+def test_what_is_no_request(data: bytes) -> None:
+    assert find(b"text" + data) == -1
+
+
+@given(st.binary(max_size=40), st.binary(max_size=40), st.integers(0, 60), st.booleans())
+def test_a_request_is_found_however_a_stream_is_cut(
+    before: bytes, after: bytes, cut: int, framed: bool
+) -> None:
+    data = before + frame(REQUEST, framed=framed) + after
+    first, second = data[:cut], data[cut:]
+    assert find(first) >= 0 or find(first[-OVERLAP:] + second) >= 0
+
+
+@given(st.binary(max_size=80))
+def test_any_bytes_may_be_searched(data: bytes) -> None:
+    assert find(data) < len(data) or not data

@@ -17,14 +17,14 @@ BODY = json.dumps({"candidate": CANDIDATE}).encode()
 
 
 @contextlib.contextmanager
-def broken(folder: Path, config: str = "") -> Iterator[Running]:
+def broken(folder: Path, config: str = "", *modes: str) -> Iterator[Running]:
     """A proxy that fails whenever it has to record a candidate."""
     port, log = free_port(), folder / "log"
     command = [sys.executable, "-m", "tests.proxy.broken", str(port), str(folder)]
     with (
         open(log, "w") as errors,
         subprocess.Popen(
-            [*command, f"version: 1\n{config}"],
+            [*command, f"version: 1\n{config}", *modes],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
