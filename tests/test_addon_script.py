@@ -12,15 +12,18 @@ from pathlib import Path
 from rtcguard.network import stun
 from tests.origin import free_port, serve
 from tests.process import environment, free_udp_port
-from tests.proxy.far_sides import connect_through, listening
+from tests.proxy.far_sides import connect_through, hearing, listening
 
 ROOT = Path(__file__).parent.parent
 MITMDUMP = Path(sys.executable).parent / "mitmdump"
+BINDING = stun.encode(stun.BINDING, stun.REQUEST, b"transactions")
 BODY = b'{"candidate":"candidate:1 1 udp 2113937151 192.168.7.5 54400 typ host"}'
 
 
 @contextlib.contextmanager
-def mitmdump(folder: Path, config: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def mitmdump(
+    folder: Path, config: str, *more: str
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """mitmdump with the addon, listening or dead."""
     port, file = free_port(), folder / "rtcguard.yaml"
     file.write_text(config)
@@ -28,7 +31,7 @@ def mitmdump(folder: Path, config: str) -> Iterator[tuple[subprocess.Popen[bytes
     options = ["--set", f"rtcguard_config={file}", "--set", f"confdir={folder / 'ca'}"]
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(
-            [MITMDUMP, "-s", addon, "--listen-host", "127.0.0.1", "-p", str(port), *options],
+            [MITMDUMP, "-s", addon, "--listen-host", "127.0.0.1", "-p", str(port), *options, *more],
             stdout=log,
             stderr=log,
             env=environment(folder / "state"),
@@ -75,3 +78,26 @@ def test_it_does_not_start_without_its_configuration(tmp_path: Path) -> None:
     with mitmdump(tmp_path, "version: 2\n") as (process, _):
         assert process.wait(20) != 0
         assert "version is 1" in (tmp_path / "log").read_text()
+
+
+def test_its_udp_flows_are_judged_too(tmp_path: Path) -> None:
+    """mitmdump chooses after the addon here, and must not undo it."""
+    at = free_udp_port()
+    with hearing() as far:
+        modes = ["--mode", "regular", "--mode", f"reverse:udp://127.0.0.1:{far.port}@{at}"]
+        config = "version: 1\nstun: {listen: []}\n"
+        with (
+            mitmdump(tmp_path, config, *modes),
+            socket.socket(type=socket.SOCK_DGRAM) as client,
+        ):
+            client.settimeout(0.2)
+            answer = b""
+            for _ in range(100):  # it listens for TCP, which says nothing of UDP yet
+                if answer:
+                    break
+                client.sendto(b"hello", ("127.0.0.1", at))
+                client.sendto(BINDING, ("127.0.0.1", at))
+                with contextlib.suppress(TimeoutError):
+                    answer = client.recv(2048)
+            assert stun.parse(answer).message_class == stun.ERROR
+    assert far.received == []

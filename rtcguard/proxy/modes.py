@@ -67,11 +67,11 @@ def choose(
         specs = (f"upstream:{config.upstream.proxy}" if config.upstream.proxy else "regular",)
     free: HostPort | None = listen
     for spec in specs:
-        rest, _, at = spec.rpartition("@") if "@" in spec else (spec, "", "")
+        rest, elsewhere, at = spec.rpartition("@") if "@" in spec else (spec, "", "")
         name, _, data = rest.partition(":")
         name = name.lower()
         where: HostPort | None = None
-        if at:
+        if elsewhere:
             where = _place(spec, at, listen[0])
         elif name in _OWN_PORTS:
             where = listen[0], _OWN_PORTS[name]

@@ -4,6 +4,7 @@ Nothing of a refused flow reaches the far side, by IPv4 or IPv6, whatever stands
 """
 
 import asyncio
+import contextlib
 import os
 import socket
 import ssl
@@ -26,6 +27,7 @@ from tests.lab.net import (
     APPROVED_TURN,
     CLIENT,
     CLIENT_PUBLIC,
+    GATEWAY,
     GATEWAY_WAN,
     SITE,
     SITE_NAME,
@@ -143,20 +145,22 @@ def test_a_page_gets_the_guard(taken: Taken, to: str) -> None:
 
 
 @both
-def test_a_page_over_tls_by_its_name(taken: Taken, to: str) -> None:
-    tls = taken.certified(SITE_NAME)
-    tls.set_alpn_protocols(["http/1.1"])
+@pytest.mark.parametrize("alpn", [["http/1.1"], []], ids=["ALPN", "no ALPN"])
+def test_a_page_over_tls_by_its_name(taken: Taken, to: str, alpn: list[str]) -> None:
+    """Without ALPN nothing tells that it is HTTP, and its server is connected to afterwards."""
+    theirs, ours = taken.certified(SITE_NAME), taken.trusting()
+    for tls in (theirs, ours):
+        if alpn:
+            tls.set_alpn_protocols(alpn)
     answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nhello"
-    ours = taken.trusting()
-    ours.set_alpn_protocols(["http/1.1"])
     with (
-        far_tcp(taken.lab, to, greeting=answer, tls=tls) as far,
+        far_tcp(taken.lab, to, greeting=answer, tls=theirs) as far,
         taken.tcp(to, far.port) as plain,
         ours.wrap_socket(plain, server_hostname=SITE_NAME) as client,
     ):
+        assert client.selected_alpn_protocol() == (alpn[0] if alpn else None)
         client.sendall(f"GET / HTTP/1.1\r\nHost: {SITE_NAME}\r\n\r\n".encode())
-        page = read_until(client, b"hello") if (client.selected_alpn_protocol()) else b""
-    assert b"RTCPeerConnection" in page
+        assert b"RTCPeerConnection" in read_until(client, b"hello")
     assert far.peers == [own_of(to)]
 
 
@@ -353,3 +357,20 @@ def test_quic_is_given_up_at_once(taken: Taken, to: str) -> None:
         assert isinstance(event, ConnectionTerminated), event
         assert "version" in event.reason_phrase
     assert far.received == []
+
+
+# Transparent mode alone ------------------------------------------------------------------------
+
+redirected = pytest.mark.parametrize("taken", ["transparent"], indirect=True, scope="module")
+
+
+@redirected
+@pytest.mark.parametrize("host", [*GATEWAY.addresses, "127.0.0.1", "::1"])
+def test_a_connection_to_the_proxy_itself_is_ended(taken: Taken, host: str) -> None:
+    """Going where it was sent, it would come back for ever."""
+    with inside(taken.lab.gateway):
+        client = socket.create_connection((host, taken.run.port), timeout=20)
+    with client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        with contextlib.suppress(ConnectionResetError):
+            assert client.recv(100) == b""
