@@ -6,7 +6,7 @@ what goes to an approved TURN server passes, and DNS, which mitmproxy's own laye
 anew. QUIC is refused, so that browsers come over TCP, where the page guard sees their pages.
 """
 
-from typing import Final
+from typing import ClassVar, Final
 
 from mitmproxy.proxy import commands, events, layer, server
 from mitmproxy.proxy.context import Context
@@ -18,6 +18,7 @@ from rtcguard.network import stream, stun
 from rtcguard.proxy.tunnels import Answer, Failed, Question, RawFlowHook
 
 IDLE: Final = 90  # seconds
+MOST: Final = 4096  # flows open at once; each takes some 15 kB
 _TOLD: Final = 64  # kinds of STUN of one flow that are told of, each once
 
 _QUIC_LONG: Final = 0xC0  # the first byte's two upper bits, RFC 9000 section 17.2
@@ -27,6 +28,8 @@ _QUIC_RESERVED: Final = 0x1A2A3A4A  # a version that is none, RFC 9000 section 1
 
 class Datagrams(layer.Layer):
     """The datagrams between one port of a client and one of a server."""
+
+    open: ClassVar[int] = 0  # flows, in this process
 
     def __init__(
         self, context: Context, answer: Answer, failed: Failed, reader: layer.Layer | None
@@ -54,6 +57,10 @@ class Datagrams(layer.Layer):
             yield commands.CloseConnection(self.context.client)
 
     def _handle(self, event: events.Event) -> CommandGenerator[None]:
+        if isinstance(event, events.Start):
+            Datagrams.open += 1
+        elif isinstance(event, events.ConnectionClosed) and event.connection == self.context.client:
+            Datagrams.open -= 1
         if self._ended:
             return
         if self._passes:
@@ -84,6 +91,9 @@ class Datagrams(layer.Layer):
             self._dropped = True
             if (refusal := refuse_quic(data)) is not None:
                 yield commands.SendData(self.context.client, refusal)
+        if self._reader is None and Datagrams.open > MOST:  # what comes after goes nowhere either
+            self._ended = True
+            yield commands.CloseConnection(self.context.client)
 
     def _question(self, data: bytes, *, is_stun: bool) -> Question:
         if not is_stun:

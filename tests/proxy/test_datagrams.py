@@ -13,7 +13,7 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 from rtcguard.network import stun
 from rtcguard.policy.model import Policy
 from rtcguard.policy.record import Record
-from rtcguard.proxy.datagrams import IDLE, Datagrams, refuse_quic
+from rtcguard.proxy.datagrams import IDLE, MOST, Datagrams, refuse_quic
 from rtcguard.proxy.tunnels import Ended, RawFlowHook
 from rtcguard.proxy.turn import Turn
 
@@ -99,6 +99,28 @@ def test_the_server_is_not_opened_before_it_is_allowed() -> None:
 def test_flows_outlive_those_of_what_unpacks_tunnels() -> None:
     """It forgets a flow after 60 seconds, and swallows all that comes for one that was ended."""
     assert server.UDP_TIMEOUT == IDLE > 60
+
+
+def test_a_flood_of_flows_does_not_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the limit each is ended when it was answered; a flow that ended makes room."""
+    monkeypatch.setattr(Datagrams, "open", MOST - 1)
+
+    def begun() -> tuple[layer.Layer, list[commands.Command]]:
+        flow = chosen(context_of("192.0.2.1", 3478), b"")
+        assert flow is not None
+        list(flow.handle_event(events.Start()))
+        (hook,) = from_client(flow, BINDING)
+        assert isinstance(hook, RawFlowHook)
+        return flow, list(flow.handle_event(events.HookCompleted(hook)))
+
+    first, made = begun()
+    assert [type(one) for one in made] == [commands.SendData]
+    second, made = begun()
+    assert [type(one) for one in made] == [commands.SendData, commands.CloseConnection]
+    for flow in (first, second):
+        list(flow.handle_event(events.ConnectionClosed(flow.context.client)))
+    _, made = begun()
+    assert [type(one) for one in made] == [commands.SendData]
 
 
 @given(st.binary(max_size=1300), st.integers(0xC0, 0xFF))
