@@ -16,6 +16,7 @@ from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers import http, modes, tls
+from mitmproxy.proxy.layers.http._upstream_proxy import HttpUpstreamProxy
 from mitmproxy.proxy.layers.tcp import TCPLayer
 
 from rtcguard.errors import ParseError
@@ -239,6 +240,14 @@ def _answer_connect(self: http.HttpStream) -> CommandGenerator[None]:
     yield from self.handle_connect_finish()
 
 
+def _answer_connect_upstream(self: http.HttpStream) -> CommandGenerator[None]:
+    """The same, where `upstream.proxy` is asked for a tunnel in its turn."""
+    stack = HttpUpstreamProxy.make(self.context, True)
+    setattr(stack[-1], "child_layer", Waiting(self.context))  # noqa: B010
+    self.child_layer = stack[0]
+    yield from self.handle_connect_finish()
+
+
 def _start_tunnel(self: modes.DestinationKnown) -> CommandGenerator[str | None]:
     self.child_layer = Waiting(self.context)
     self._handle_event = self.child_layer.handle_event  # type: ignore[method-assign]
@@ -263,6 +272,7 @@ def _start_server_tls(self: tls.ClientTLSLayer) -> CommandGenerator[str | None]:
 # mitmproxy asks nobody before it connects; its option `connection_strategy: lazy` would wait for a
 # silent client for ever, and guess what a TLS server speaks.
 setattr(http.HttpStream, "handle_connect_regular", _answer_connect)  # noqa: B010
+setattr(http.HttpStream, "handle_connect_upstream", _answer_connect_upstream)  # noqa: B010
 setattr(tls.ClientTLSLayer, "start_server_tls", _start_server_tls)  # noqa: B010
 for _mode in (modes.Socks5Proxy, modes.TransparentProxy, modes.ReverseProxy):
     setattr(_mode, "finish_start", _start_tunnel)  # noqa: B010

@@ -356,6 +356,25 @@ def test_a_server_that_speaks_first(tmp_path: Path, mode: str) -> None:
         assert far.received == b"EHLO a\r\n"
 
 
+def test_through_an_upstream_proxy(tmp_path: Path) -> None:
+    """It is asked for a tunnel when that is allowed; by a silent client, too."""
+    opened = b"HTTP/1.1 200 OK\r\n\r\n220 mail.example ESMTP\r\n"
+    with listening(opened) as upstream:
+        config = f"upstream: {{proxy: http://127.0.0.1:{upstream.port}}}\n"
+        with running(tmp_path, config) as run:
+            with connect_through(run.port, "192.0.2.1", 3478) as tunnel:
+                tunnel.sendall(ALLOCATE)
+                assert_refused(tunnel, ALLOCATE)
+            assert upstream.connections == 0
+            with connect_through(run.port, "192.0.2.1", 25) as tunnel:
+                assert read_until(tunnel, b"SMTP\r\n") == b"220 mail.example ESMTP\r\n"
+                read_until(tunnel, b"\r\n\r\n")  # it echoes what it was asked
+                tunnel.sendall(ALLOCATE)
+                assert_refused(tunnel, ALLOCATE)
+    assert upstream.received.startswith(b"CONNECT 192.0.2.1:25 HTTP/1.1\r\n")
+    assert stun.COOKIE.to_bytes(4) not in upstream.received
+
+
 def test_raw_bytes_pass_in_both_directions(guard: Running, far: Listener) -> None:
     sent = b"\x16" + os.urandom(200_000)
     with connect_through(guard.port, "127.0.0.1", far.port) as tunnel:
