@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rtcguard.errors import StartError
-from rtcguard.policy.model import Config, Upstream
+from rtcguard.policy.model import Config, Gateway, Upstream
 from rtcguard.proxy.modes import choose, describe
 from rtcguard.proxy.wireguard import make_keys
 
@@ -35,6 +35,13 @@ def test_it_goes_out_through_a_proxy() -> None:
     (mode,) = choose(config, (), HERE)
     assert mode.spec == "upstream:http://192.0.2.1:3128@127.0.0.1:8080"
     assert list(describe((mode,), Path("/ca"))) == ["proxy   127.0.0.1:8080 (HTTP and HTTPS)"]
+
+
+def test_the_firewall_leads_connections_of_both_families() -> None:
+    gateway = Gateway(interfaces=("lan0",), transparent=True, transparent_port=8082)
+    made = choose(Config(gateway=gateway), ("socks5",), HERE)
+    assert [mode.spec for mode in made] == ["socks5@127.0.0.1:8080", "transparent@8082"]
+    assert list(describe(made[1:], Path("/ca"))) == ["proxy   [::]:8082 (transparent)"]
 
 
 @pytest.mark.parametrize("spec", ["regular@", "regular@x", "regular@127.0.0.1:", "socks5@70000"])
