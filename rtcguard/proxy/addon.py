@@ -15,7 +15,7 @@ from rtcguard.errors import ParseError
 from rtcguard.page.report import read_report
 from rtcguard.policy.model import Policy
 from rtcguard.policy.record import Record
-from rtcguard.proxy import flows
+from rtcguard.proxy import flows, interim  # noqa: F401  the latter mends mitmproxy
 from rtcguard.proxy.bodies import LIMIT, Plan, request_plan, response_plan, unread_plan
 from rtcguard.proxy.confirmed import Confirmed
 from rtcguard.proxy.documents import MADE_PATH, REPORT_PATH, Documents
