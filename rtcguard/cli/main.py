@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "check": "Check configuration files, and tell every mistake.",
     "report": "Report what tried to leak, to whom, and what was done.",
     "gateway": "Put the firewall of a gateway up, take it down, show it.",
+    "doctor": "Check that everything works, and tell what to do where it does not.",
     "browser-policy": "Print or install the policy that keeps a browser to the proxy.",
 }
 

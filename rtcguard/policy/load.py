@@ -14,15 +14,18 @@ from rtcguard.policy import model
 from rtcguard.policy.yaml_reader import (
     Reader,
     Yaml,
+    address,
     boolean,
     choice,
     duration,
     host_port,
+    integer,
     list_of,
     network,
     number,
     optional,
     port,
+    ports,
     text,
 )
 
@@ -100,6 +103,58 @@ def _relay_server(reader: Yaml, node: yaml.Node, path: str) -> model.RelayServer
     elif len(fixed) != 2:
         reader.mistake(node, f"{path} needs a shared_secret_file, or a username and a credential")
     return None if reader.mistakes else model.RelayServer(**values)
+
+
+def _line(reader: Yaml, node: yaml.Node, path: str) -> str | None:
+    """Text that becomes a line of coturn's configuration, and must not become two."""
+    value = text(reader, node, path)
+    if value is not None and not value.isprintable():
+        reader.mistake(node, f"{path} is one line of text, found {value[:60]!r}")
+        return None
+    return value
+
+
+def _coturn(reader: Yaml, node: yaml.Node, path: str) -> model.Coturn | None:
+    values = reader.mapping(node, path, _COTURN)
+    if (values.get("certificate") is None) != (values.get("private_key") is None):
+        reader.mistake(node, f"{path} needs a certificate and its private_key, or neither")
+    return None if reader.mistakes else model.Coturn(**values)
+
+
+_COTURN: dict[str, Reader] = {
+    "realm": optional(_line),
+    "listen": list_of(address),
+    "relay_addresses": list_of(address),
+    "external_address": optional(address),
+    "certificate": optional(_line),
+    "private_key": optional(_line),
+    "ports": ports,
+    "allowed_peers": list_of(network),
+    "user_quota": integer(1, 1_000_000),
+    "total_quota": integer(1, 1_000_000),
+    "max_rate": integer(10_000, 10_000_000_000),
+}
+
+_RELAY: dict[str, Reader] = {
+    "servers": list_of(_relay_server),
+    "site_servers": choice("drop", "keep"),
+    "managed": boolean,
+    "coturn": _coturn,
+}
+
+
+def _relay(reader: Yaml, node: yaml.Node, path: str) -> model.Relay | None:
+    values = reader.mapping(node, path, _RELAY)
+    if reader.mistakes:
+        return None
+    relay = model.Relay(**values)
+    if relay.managed and not any(server.shared_secret_file for server in relay.servers):
+        reader.mistake(
+            node,
+            f"{path}.managed runs the server of {path}.servers that is this machine, and none "
+            "there has a shared_secret_file",
+        )
+    return relay
 
 
 _MATCH = _section(
@@ -202,9 +257,7 @@ _TOP: dict[str, Reader] = {
     "mode": choice("enforce", "monitor"),
     "listen": host_port,
     "on_error": choice("block", "pass"),
-    "relay": _section(
-        model.Relay, {"servers": list_of(_relay_server), "site_servers": choice("drop", "keep")}
-    ),
+    "relay": _relay,
     "inbound": choice("auto", "keep", "strip"),
     "page": _section(model.Page, {"guard": boolean}),
     "rules": _rules,

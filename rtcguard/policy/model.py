@@ -49,9 +49,28 @@ class RelayServer:
 
 
 @dataclass(frozen=True, slots=True)
+class Coturn:
+    """How the approved server is set up, by `rtcguard turn config` or by `relay.managed`."""
+
+    realm: str | None = None  # None: the host in the server's first URL
+    listen: tuple[str, ...] = ()  # addresses; empty: those of the hosts in the server's URLs
+    relay_addresses: tuple[str, ...] = ()  # empty: those that lead to the internet
+    external_address: str | None = None
+    certificate: str | None = None
+    private_key: str | None = None
+    ports: tuple[int, int] = (49152, 65535)
+    allowed_peers: tuple[Network, ...] = ()
+    user_quota: int = 50  # allocations
+    total_quota: int = 2000  # allocations
+    max_rate: int = 1_500_000  # bytes a second
+
+
+@dataclass(frozen=True, slots=True)
 class Relay:
     servers: tuple[RelayServer, ...] = ()
     site_servers: Literal["drop", "keep"] = "drop"
+    managed: bool = False
+    coturn: Coturn = field(default_factory=Coturn)
 
 
 @dataclass(frozen=True, slots=True)

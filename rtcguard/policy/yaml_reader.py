@@ -21,6 +21,8 @@ Reader = Callable[["Yaml", yaml.Node, str], Any]
 _DURATION = re.compile(r"([0-9]{1,6})\s*([smhdw])")
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_NUMBER = re.compile(r"[0-9]{1,12}", re.ASCII)
+_PORTS = re.compile(r"([0-9]{1,5})-([0-9]{1,5})", re.ASCII)
 _HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+):([0-9]{1,5})")
 
 
@@ -102,6 +104,20 @@ def boolean(reader: Yaml, node: yaml.Node, path: str) -> bool | None:
         return node.value.lower() in ("true", "yes", "on")
     reader.mistake(node, f"{path} is true or false, found {_found(node)}")
     return None
+
+
+def integer(lowest: int, highest: int) -> Reader:
+    def read(reader: Yaml, node: yaml.Node, path: str) -> int | None:
+        meant = f"a number from {lowest} to {highest}"
+        value = _scalar(reader, node, path, meant)
+        if value is None:
+            return None
+        if _NUMBER.fullmatch(value) and lowest <= int(value) <= highest:
+            return int(value)
+        reader.mistake(node, f"{path} is {meant}, found {value[:60]!r}")
+        return None
+
+    return read
 
 
 def choice(*words: str) -> Reader:
@@ -196,6 +212,29 @@ def port(reader: Yaml, node: yaml.Node, path: str) -> int | None:
     if value is not None:
         reader.mistake(node, f"{path} is a port from 1 to 65535, found {value!r}")
     return None
+
+
+def ports(reader: Yaml, node: yaml.Node, path: str) -> tuple[int, int] | None:
+    """The first and the last port of `49152-65535`."""
+    value = _scalar(reader, node, path, "a range of ports such as 49152-65535")
+    if value is None:
+        return None
+    found = _PORTS.fullmatch(value)
+    if found is not None and 0 < int(found[1]) <= int(found[2]) < 65536:
+        return int(found[1]), int(found[2])
+    reader.mistake(node, f"{path} is a range of ports such as 49152-65535, found {value[:60]!r}")
+    return None
+
+
+def address(reader: Yaml, node: yaml.Node, path: str) -> str | None:
+    value = _scalar(reader, node, path, "an IP address")
+    if value is None:
+        return None
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        reader.mistake(node, f"{path} is an IP address, found {value[:60]!r}")
+        return None
 
 
 def network(reader: Yaml, node: yaml.Node, path: str) -> Network | None:
