@@ -9,6 +9,7 @@ import logging
 import platform
 import signal
 import sqlite3
+import sys
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -121,6 +122,25 @@ def gateway(settings: Settings, pipe: Pipe) -> None:
         store.close()
     except StartError as error:
         pipe.send(str(error))
+
+
+def relay(settings: Settings, pipe: Pipe) -> None:
+    """The approved TURN server that is this machine: coturn, as a child."""
+    from rtcguard.app.relay import plan
+    from rtcguard.app.relay_process import keep
+
+    _begin("relay")
+    try:
+        ended = not keep(
+            plan(settings.policy),
+            settings.state.folder / "coturn",
+            pipe.fileno(),
+            lambda: pipe.send(None),
+        )
+    except StartError as error:
+        pipe.send(str(error))
+    else:
+        sys.exit(1 if ended else 0)
 
 
 def _begin(name: str) -> None:

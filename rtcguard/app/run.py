@@ -14,6 +14,8 @@ def run(settings: Settings, say: Callable[[str], None]) -> None:
     """Runs until SIGINT or SIGTERM. Raises RtcguardError where it cannot begin or go on."""
     supervisor = Supervisor(settings)
     try:
+        if settings.policy.config.relay.managed:
+            supervisor.start("relay", processes.relay)
         if settings.policy.config.stun.listen:
             supervisor.start("stun", processes.stun)
         for _ in range(settings.workers):
@@ -47,6 +49,8 @@ def describe(settings: Settings) -> Iterator[str]:
         yield f"gateway {', '.join(held)}; see `rtcguard gateway status`"
     for server in settings.policy.servers:
         yield f"relay   {', '.join(server.urls)}"
+    if config.relay.managed:
+        yield f"coturn  runs here (relay.managed), its files in {state.folder / 'coturn'}"
     if not settings.policy.servers:
         yield "relay   none: calls will not connect until relay.servers names a TURN server"
     if config.mode == "monitor":

@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "report": "Report what tried to leak, to whom, and what was done.",
     "gateway": "Put the firewall of a gateway up, take it down, show it.",
     "doctor": "Check that everything works, and tell what to do where it does not.",
+    "turn": "Set up the approved TURN server, or make credentials for it.",
     "browser-policy": "Print or install the policy that keeps a browser to the proxy.",
 }
 

@@ -37,11 +37,13 @@ def command(
 
     Prints where they are, then `ready`; ends on Ctrl-C or SIGTERM.
     """
-    from rtcguard.app import settings
+    from rtcguard.app import relay, settings
     from rtcguard.app.processes import Settings
     from rtcguard.app.run import run
 
     read = settings.read_config(config)
+    if read.relay.managed:
+        relay.prepare(read.relay)
     policy = settings.read_policy(read)
     state = settings.state()
     state.prepare()

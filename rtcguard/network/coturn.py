@@ -69,27 +69,23 @@ class Server:
         return tuple(dict.fromkeys(uri.port for uri in self.uris))
 
 
-def configuration(server: Server, more: Iterable[str] = ()) -> str:
+def configuration(server: Server, more: tuple[str, ...] = ()) -> str:
     """The file's text. `more` are further lines of the caller's.
 
     Raises ValueError, with what to change, for a secret that cannot stand in the file, for TLS
     without a certificate, and for further ports without an address to listen at.
     """
-    sections = (
+    sections: tuple[tuple[str, Iterable[str]], ...] = (
         (MARK, ("log-file=stdout", "simple-log")),  # first: what comes before is logged to /var/log
         ("# Where clients come in.", _listening(server)),
-        ("# Where packets go out, and what for.", _relaying(server)),
-        ("# Peers that nobody may reach through it.", _peers(server)),
-        ("# Who may: credentials that end by themselves, made from this secret.", _access(server)),
-        ("# Not more than that.", _limits(server)),
-        ("# Not needed, or telling.", _off(server)),
-        ("# Of this machine.", tuple(more)),
+        ("# Where packets go out.", _relaying(server)),
+        ("# Peers that nobody may reach through it, and exceptions.", _peers(server)),
+        ("# Credentials that end by themselves, made from this secret.", _access(server)),
+        ("# Not more than that: allocations, and bytes a second of each.", _limits(server)),
+        ("# Not needed, or telling.", _off()),
+        *([("# Of this machine.", more)] if more else []),
     )
-    return "\n".join(
-        "\n".join((title, *lines, ""))
-        for title, lines in ((t, tuple(i)) for t, i in sections)
-        if lines
-    )
+    return "\n".join("\n".join((title, *lines, "")) for title, lines in sections)
 
 
 def _listening(server: Server) -> Iterator[str]:
@@ -178,7 +174,7 @@ def _limits(server: Server) -> Iterator[str]:
     yield f"max-bps={server.settings.max_rate}"
 
 
-def _off(server: Server) -> Iterator[str]:
+def _off() -> Iterator[str]:
     yield from ("no-cli", "no-software-attribute", "fingerprint")
     yield from ("no-rfc5780", "no-stun-backward-compatibility", "response-origin-only-with-rfc5780")
 

@@ -19,6 +19,9 @@ from rtcguard.policy.model import Config, HostPort, Policy
 from rtcguard.web.site import HOST
 
 _PATIENCE: Final = 3.0  # seconds for an answer of this machine
+_REQUEST: Final = (
+    f"GET http://{HOST}/ HTTP/1.0\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode()
+)
 _START: Final = "start it: rtcguard run"
 
 
@@ -71,8 +74,8 @@ async def _proxy(listen: HostPort) -> Sequence[Result]:
         async with asyncio.timeout(_PATIENCE):
             reader, writer = await asyncio.open_connection(_local(listen[0]), listen[1])
             with contextlib.closing(writer):
-                writer.write(f"GET http://{HOST}/ HTTP/1.0\r\nHost: {HOST}\r\n\r\n".encode())
-                answer = await reader.read(1 << 16)
+                writer.write(_REQUEST)
+                answer = await reader.read(-1)
     except TimeoutError:
         return [Result("failed", f"no answer in {_PATIENCE:.0f} s", "see the log of rtcguard run")]
     except ConnectionRefusedError:

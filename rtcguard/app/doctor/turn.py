@@ -41,7 +41,7 @@ def checks(policy: Policy, clock: Callable[[], float] = time.time) -> list[Check
     """One for each URL of `relay.servers`, and a result where there is none."""
     if not policy.servers:
         return [Check("relay", _no_server)]
-    context = ssl.create_default_context(cafile=None)
+    context = ssl.create_default_context()
     if policy.config.upstream.trusted_ca is not None:
         context.load_verify_locations(policy.config.upstream.trusted_ca)
     made = []
