@@ -1,11 +1,11 @@
-"""A real coturn on the loopback interface: the approved TURN server of guarded page tests."""
+"""Real coturns: on the loopback interface, or wherever a test has its addresses."""
 
 from __future__ import annotations
 
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,51 @@ ADDRESS = "127.0.0.1"
 RELAY_PORTS = (20200, 20399)
 USER, PASSWORD = "approved-user", "approved-password"
 START_SECONDS = 10.0
+
+
+def arguments(
+    folder: Path, port: int, addresses: Sequence[str], relay_ports: tuple[int, int], realm: str
+) -> list[str]:
+    """coturn's command line; its database and its pid file are in this folder, its log is what it
+    prints. Who may use it, and TLS, are further options."""
+    return [
+        "turnserver",
+        "-n",  # the machine's /etc/turnserver.conf is none of the tests' business
+        f"--listening-port={port}",
+        f"--realm={realm}",
+        f"--min-port={relay_ports[0]}",
+        f"--max-port={relay_ports[1]}",
+        f"--pidfile={folder / 'pid'}",
+        f"--userdb={folder / 'turndb'}",
+        "--log-file=stdout",
+        "--simple-log",
+        "--relay-threads=1",
+        "--fingerprint",
+        "--no-dtls",
+        "--no-cli",
+        "--no-rfc5780",
+        *(f"--listening-ip={address}" for address in addresses),
+        *(f"--relay-ip={address}" for address in addresses),
+    ]
+
+
+@contextmanager
+def coturn(
+    folder: Path, *options: str, relay_ports: tuple[int, int] = RELAY_PORTS
+) -> Iterator[int]:
+    """One on loopback with these further options, listening; yields its port."""
+    folder.mkdir(exist_ok=True)
+    port = free_port()
+    argv = [*arguments(folder, port, [ADDRESS], relay_ports, "page.test"), *options]
+    log = folder / "coturn.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    try:
+        _wait_listening(process, port, log)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @dataclass(frozen=True)
@@ -32,40 +77,10 @@ class Turn:
 
 @contextmanager
 def running_turn(folder: Path) -> Iterator[Turn]:
-    """coturn on a free port; its log and its database are in this folder."""
-    port = free_port()
-    argv = [
-        "turnserver",
-        "-n",  # the machine's /etc/turnserver.conf is none of the tests' business
-        f"--listening-port={port}",
-        f"--listening-ip={ADDRESS}",
-        f"--relay-ip={ADDRESS}",
-        f"--min-port={RELAY_PORTS[0]}",
-        f"--max-port={RELAY_PORTS[1]}",
-        f"--pidfile={folder / 'pid'}",
-        f"--userdb={folder / 'turndb'}",
-        "--realm=page.test",
-        "--lt-cred-mech",
-        f"--user={USER}:{PASSWORD}",
-        "--allow-loopback-peers",
-        "--log-file=stdout",
-        "--simple-log",
-        "--relay-threads=1",
-        "--fingerprint",
-        "--no-tls",
-        "--no-dtls",
-        "--no-cli",
-        "--no-rfc5780",
-    ]
-    log = folder / "coturn.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-    try:
-        _wait_listening(process, port, log)
+    """The approved TURN server of guarded page tests."""
+    user = ["--lt-cred-mech", f"--user={USER}:{PASSWORD}"]
+    with coturn(folder, *user, "--allow-loopback-peers", "--no-tls") as port:
         yield Turn(port)
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def _wait_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

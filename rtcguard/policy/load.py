@@ -19,7 +19,6 @@ from rtcguard.policy.yaml_reader import (
     choice,
     duration,
     host_port,
-    integer,
     list_of,
     network,
     number,
@@ -130,9 +129,9 @@ _COTURN: dict[str, Reader] = {
     "private_key": optional(_line),
     "ports": ports,
     "allowed_peers": list_of(network),
-    "user_quota": integer(1, 1_000_000),
-    "total_quota": integer(1, 1_000_000),
-    "max_rate": integer(10_000, 10_000_000_000),
+    "user_quota": number,
+    "total_quota": number,
+    "max_rate": number,
 }
 
 _RELAY: dict[str, Reader] = {

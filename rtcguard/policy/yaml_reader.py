@@ -21,7 +21,6 @@ Reader = Callable[["Yaml", yaml.Node, str], Any]
 _DURATION = re.compile(r"([0-9]{1,6})\s*([smhdw])")
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-_NUMBER = re.compile(r"[0-9]{1,12}", re.ASCII)
 _PORTS = re.compile(r"([0-9]{1,5})-([0-9]{1,5})", re.ASCII)
 _HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+):([0-9]{1,5})")
 
@@ -104,20 +103,6 @@ def boolean(reader: Yaml, node: yaml.Node, path: str) -> bool | None:
         return node.value.lower() in ("true", "yes", "on")
     reader.mistake(node, f"{path} is true or false, found {_found(node)}")
     return None
-
-
-def integer(lowest: int, highest: int) -> Reader:
-    def read(reader: Yaml, node: yaml.Node, path: str) -> int | None:
-        meant = f"a number from {lowest} to {highest}"
-        value = _scalar(reader, node, path, meant)
-        if value is None:
-            return None
-        if _NUMBER.fullmatch(value) and lowest <= int(value) <= highest:
-            return int(value)
-        reader.mistake(node, f"{path} is {meant}, found {value[:60]!r}")
-        return None
-
-    return read
 
 
 def choice(*words: str) -> Reader:

@@ -20,7 +20,9 @@ def _named(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
-def _builder(subject: str, issuer: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: str, issuer: str, key: ec.EllipticCurvePrivateKey, ends: timedelta = timedelta(days=7)
+) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
@@ -29,7 +31,7 @@ def _builder(subject: str, issuer: str, key: ec.EllipticCurvePrivateKey) -> x509
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=7))
+        .not_valid_after(now + ends)
     )
 
 
@@ -66,14 +68,17 @@ class LabCA:
         self.certificate = directory / "lab-ca.pem"
         self.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str, addresses: tuple[str, ...]) -> tuple[Path, Path]:
-        """A server certificate for a host name and its addresses: (certificate, private key)."""
+    def issue(
+        self, name: str, addresses: tuple[str, ...], ends: timedelta = timedelta(days=7)
+    ) -> tuple[Path, Path]:
+        """A server certificate for a host name and its addresses: (certificate, private key). It
+        began an hour ago, and ends after `ends`: before now, if that is negative."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = [x509.DNSName(name), *(x509.IPAddress(ip_address(item)) for item in addresses)]
         authority = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(self._identifier)
         purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
         signed = (
-            _builder(name, self.NAME, key)
+            _builder(name, self.NAME, key, ends)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(signs_certificates=False), critical=True)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.turn import arguments
+
 from .net import APPROVED_TURN, SITE_TURN, STUN_ONLY, Lab, Role
 from .process import Process
 
@@ -43,28 +45,8 @@ def ice_servers() -> list[dict[str, str | list[str]]]:
 def _coturn(lab: Lab, name: str, role: Role, options: Sequence[str]) -> Process:
     folder: Path = lab.directory / name
     folder.mkdir()
-    argv = [
-        "turnserver",
-        "-n",  # the machine's /etc/turnserver.conf is none of the lab's business
-        f"--listening-port={PORT}",
-        f"--realm={REALM}",
-        f"--min-port={RELAY_PORTS[0]}",
-        f"--max-port={RELAY_PORTS[1]}",
-        f"--pidfile={folder / 'pid'}",
-        f"--userdb={folder / 'turndb'}",
-        "--log-file=stdout",
-        "--simple-log",
-        "--verbose",
-        "--relay-threads=1",
-        "--fingerprint",
-        "--no-tls",
-        "--no-dtls",
-        "--no-cli",
-        "--no-rfc5780",
-        *(f"--listening-ip={address}" for address in role.addresses),
-        *(f"--relay-ip={address}" for address in role.addresses),
-        *options,
-    ]
+    argv = arguments(folder, PORT, role.addresses, RELAY_PORTS, REALM)
+    argv += ["--verbose", "--no-tls", *options]
     return lab.start(lab.internet, name, argv)
 
 

@@ -60,6 +60,7 @@ def test_file(content: str, message: str) -> None:
 
 
 SERVER = "relay:\n  servers:\n    - "
+COTURN = "relay: {coturn: "
 RULE = "rules:\n  - "
 
 
@@ -135,6 +136,23 @@ RULE = "rules:\n  - "
          "relay.servers[0].credential is text, found a list"),
         (SERVER + "{urls: 'turn:a', shared_secret_file: f, lifetime: 12}", "4:57: "
          "relay.servers[0].lifetime is a time such as 30m, 12h or 90d, found '12'"),
+        # How the approved server is set up.
+        ("relay: {managed: maybe}", "2:18: relay.managed is true or false, found 'maybe'"),
+        ("relay: {managed: true}", "2:8: relay.managed runs the server of relay.servers that is "
+         "this machine, and none there has a shared_secret_file"),
+        (COTURN + "{listen: [here]}}", "2:27: relay.coturn.listen[0] is an IP address, found "
+         "'here'"),
+        (COTURN + "{ports: 9000-8000}}", "2:25: relay.coturn.ports is a range of ports such as "
+         "49152-65535, found '9000-8000'"),
+        (COTURN + "{ports: 0-70000}}", "2:25: relay.coturn.ports is a range of ports such as "
+         "49152-65535, found '0-70000'"),
+        (COTURN + "{certificate: a.pem}}", "2:17: relay.coturn needs a certificate and its "
+         "private_key, or neither"),
+        (COTURN + '{realm: "a\\nno-auth"}}', "2:25: relay.coturn.realm is one line of text, found "
+         "'a\\nno-auth'"),
+        (COTURN + "{allowed_peers: [10.0.0.1/8]}}", "2:34: relay.coturn.allowed_peers[0] is an "
+         "address or a network such as 10.0.0.0/8, found '10.0.0.1/8': host bits are set; did you "
+         "mean 10.0.0.0/8?"),
         # Rules.
         (RULE + "{name: a, action: keep}", "3:5: rules[0] needs match"),
         (RULE + "{}", "3:5: rules[0] needs name and match and action"),
@@ -246,7 +264,22 @@ version: 1
 mode: enforce
 listen: 127.0.0.1:8080
 on_error: block
-relay: {servers: [], site_servers: drop}
+relay:
+  servers: []
+  site_servers: drop
+  managed: false
+  coturn:
+    realm: null
+    listen: []
+    relay_addresses: []
+    external_address: null
+    certificate: null
+    private_key: null
+    ports: 49152-65535
+    allowed_peers: []
+    user_quota: 50
+    total_quota: 2000
+    max_rate: 1500000
 inbound: auto
 page: {guard: true}
 rules: []
@@ -280,6 +313,19 @@ relay:
       lifetime: 45m
     - {urls: "turn:192.0.2.7", username: 1234, credential: yes}
   site_servers: keep
+  managed: true
+  coturn:
+    realm: example.org
+    listen: 10.0.0.1
+    relay_addresses: ["192.0.2.1", "2001:DB8:0::1"]
+    external_address: 198.51.100.1
+    certificate: /etc/turn.pem
+    private_key: /etc/turn.key
+    ports: 50000-50999
+    allowed_peers: [10.1.0.0/16]
+    user_quota: 5
+    total_quota: 9
+    max_rate: 100000
 inbound: strip
 page: {guard: off}
 rules:
@@ -310,6 +356,20 @@ ledger: {keep: 2w}
                 model.RelayServer(urls=("turn:192.0.2.7",), username="1234", credential="yes"),
             ),
             site_servers="keep",
+            managed=True,
+            coturn=model.Coturn(
+                realm="example.org",
+                listen=("10.0.0.1",),
+                relay_addresses=("192.0.2.1", "2001:db8::1"),
+                external_address="198.51.100.1",
+                certificate="/etc/turn.pem",
+                private_key="/etc/turn.key",
+                ports=(50000, 50999),
+                allowed_peers=(ipaddress.ip_network("10.1.0.0/16"),),
+                user_quota=5,
+                total_quota=9,
+                max_rate=100_000,
+            ),
         ),
         inbound="strip",
         page=model.Page(guard=False),

@@ -90,26 +90,32 @@ def broken(error: OSError, uri: ServerUri, address: str) -> Result:
 
 
 def silent(uri: ServerUri, address: str, seconds: float, *, connected: bool, tcp: bool) -> Result:
-    """Nothing came back. `tcp`: that the same port takes connections over TCP."""
-    if connected:
+    """Nothing came back. `connected`: with TLS, where it is for turns:; `tcp`: that the port takes
+    connections over TCP."""
+    where = f"{uri.transport.upper()} port {uri.port} of {address}"
+    after = f"in {seconds:.0f} s"
+    if not tcp:
         return Result(
             "failed",
-            f"TCP port {uri.port} of {address} takes the connection, and gives no answer "
-            f"in {seconds:.0f} s",
-            "is it a TURN server that listens there?",
+            f"no answer from {where} {after}",
+            "see that the server runs, and that no firewall drops its packets",
         )
-    where = f"{uri.transport.upper()} port {uri.port}"
-    if tcp:
+    if uri.transport == "udp":
         return Result(
             "failed",
-            f"no answer from {where} of {address} in {seconds:.0f} s, but it is there: over TCP "
-            "the port is open",
+            f"no answer from {where} {after}, but it is there: over TCP the port is open",
             "a firewall drops UDP on the way, or the server has UDP off",
+        )
+    if not connected:
+        return Result(
+            "failed",
+            f"{where} takes the connection, and gives no answer to TLS {after}",
+            "give the server a certificate (cert, pkey), or correct the port",
         )
     return Result(
         "failed",
-        f"no answer from {where} of {address} in {seconds:.0f} s",
-        "see that the server runs, and that no firewall drops its packets",
+        f"{where} takes the connection, and gives no answer {after}",
+        "is it a TURN server that listens there?",
     )
 
 

@@ -154,9 +154,10 @@ class _At:
             raise _Failed(reasons.broken(error, self.uri, self.address)) from error
 
     async def _silent(self, *, connected: bool) -> Result:
-        udp = self.uri.transport == "udp"
-        tcp = udp and await self._takes_tcp()
-        connected &= not udp
+        udp, tls = self.uri.transport == "udp", self.uri.scheme == "turns"
+        tcp = connected and not udp
+        if udp or (tls and not connected):
+            tcp = await self._takes_tcp()
         return reasons.silent(self.uri, self.address, _PATIENCE, connected=connected, tcp=tcp)
 
     async def _takes_tcp(self) -> bool:

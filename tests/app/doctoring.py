@@ -1,0 +1,58 @@
+"""What the doctor finds out, as values."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rtcguard.app.doctor import turn
+from rtcguard.app.doctor.check import Check, Result, Status, run
+from rtcguard.app.settings import read_config, read_policy
+
+
+@dataclass
+class Found:
+    passed: bool
+    rows: list[tuple[str, Result]] = field(default_factory=list)
+
+    def of(self, status: Status) -> list[str]:
+        return [result.what for _, result in self.rows if result.status == status]
+
+    def the(self, status: Status, part: str) -> Result:
+        """The one result of this status that has `part` in it."""
+        fitting = [r for _, r in self.rows if r.status == status and part in r.what]
+        assert len(fitting) == 1, self.rows
+        return fitting[0]
+
+
+def examine(checks: Sequence[Check]) -> Found:
+    rows: list[tuple[str, Result]] = []
+
+    def tell(check: Check, results: Sequence[Result]) -> None:
+        rows.extend((check.name, result) for result in results)
+
+    return Found(asyncio.run(run(checks, tell)), rows)
+
+
+def relays(
+    folder: Path, *servers: str, more: str = "", clock: Callable[[], float] = time.time
+) -> Found:
+    """What it finds out about these entries of `relay.servers`."""
+    file = folder / "doctor.yaml"
+    file.write_text(f"version: 1\nrelay: {{servers: [{', '.join(servers)}]}}\n{more}")
+    return examine(turn.checks(read_policy(read_config(file)), clock))
+
+
+def with_secret(folder: Path, secret: str, *urls: str, more: str = "") -> str:
+    """An entry of `relay.servers`."""
+    file = folder / "turn.secret"
+    file.write_text(secret)
+    file.chmod(0o600)
+    quoted = ", ".join(f'"{url}"' for url in urls)
+    return f"{{urls: [{quoted}], shared_secret_file: {file}{more}}}"
+
+
+def with_user(user: str, password: str, *urls: str) -> str:
+    quoted = ", ".join(f'"{url}"' for url in urls)
+    return f"{{urls: [{quoted}], username: {user}, credential: {password}}}"
