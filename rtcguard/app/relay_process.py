@@ -31,7 +31,7 @@ _USERS: Final = ("turnserver", "coturn")  # Debian's and Fedora's
 _START_TIMEOUT: Final = 15.0  # seconds
 _ANSWER_TIMEOUT: Final = 2.0
 _STOP_TIMEOUT: Final = 3.0
-_LINES: Final = 20  # of its log, told when it ends
+_LINES: Final = 100  # of its log, told when it ends
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +70,10 @@ class _Log:
                 self._rest = self._rest[-1000:]
             return False
         return True
+
+    def tls_is_off(self) -> bool:
+        """Whether a certificate or a key could not be used: it goes on without TLS then."""
+        return any("cannot start TLS" in line for line in self._lines)
 
     def problems(self) -> str:
         """The lines that say what is wrong, else the last ones."""
@@ -153,7 +157,7 @@ async def _until_it_answers(
         for address in server.listen:
             while (problem := await _problem(uri, address, username, password)) is not None:
                 log.read()
-                if child.poll() is not None:
+                if child.poll() is not None or log.tls_is_off():
                     raise StartError(f"relay.managed: coturn does not start: {log.problems()}")
                 if time.monotonic() > until:
                     raise StartError(

@@ -106,7 +106,10 @@ def _listening(server: Server) -> Iterator[str]:
         yield f"cert={server.settings.certificate}"
         yield f"pkey={server.settings.private_key}"
         yield from ("no-tlsv1", "no-tlsv1_1")
-    more = set(plain[1:] + tls[1:]) - {*plain[:1], *tls[:1]}
+    # The port for TLS takes TCP without it too, but no UDP.
+    over_udp = {uri.port for uri in server.uris if uri.transport == "udp"}
+    more = {port for port in plain[1:] + tls[1:] if port in over_udp or port not in tls[:1]}
+    more -= set(plain[:1])
     if more and not server.listen:
         raise ValueError("URLs with further ports need relay.coturn.listen: the addresses for them")
     for port in sorted(more):
@@ -139,7 +142,10 @@ def _relaying(server: Server) -> Iterator[str]:
 def _peers(server: Server) -> Iterator[str]:
     yield "no-multicast-peers"
     for network in map(ipaddress.ip_network, DENIED):
-        yield f"denied-peer-ip={network[0]}-{network[-1]}"
+        # Not from the unspecified address on: coturn takes that for "any", and then a range of IPv6
+        # denies every IPv4 address. It refuses the unspecified address of itself.
+        first = network[1] if int(network[0]) == 0 else network[0]
+        yield f"denied-peer-ip={first}-{network[-1]}"
     # Two clients of this relay meet at its own addresses.
     own = [ipaddress.ip_network(address) for address in server.relay if _is_denied(address)]
     for network in dict.fromkeys((*own, *server.settings.allowed_peers)):

@@ -89,9 +89,10 @@ def test_the_wrong_secret(good: Good, tmp_path: Path) -> None:
     assert "static-auth-secret" in told.next
 
 
-def test_a_clock_that_is_behind(good: Good, tmp_path: Path) -> None:
-    """The server's is right, ours ten days late; the credentials have ended when they are made."""
-    late = 10 * 86400
+@pytest.mark.parametrize("late", [10 * 86400, 56 * 365 * 86400])
+def test_a_clock_that_is_behind(good: Good, tmp_path: Path, late: int) -> None:
+    """The server's is right, ours late by days, or where clocks begin that have no battery; the
+    credentials have ended when they are made."""
     entry = with_secret(tmp_path, SECRET, f"turn:127.0.0.1:{good.port}")
     found = relays(tmp_path, entry, clock=lambda: time.time() - late)
     told = found.the("failed", "later end")
@@ -172,7 +173,10 @@ def test_users_quotas_and_ports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         with monkeypatch.context() as hurry:
             hurry.setattr(turn, "_PATIENCE", 0.5)
             found = relays(tmp_path, with_user("b", "b", url.replace("turn:", "turns:")))
-        assert "certificate" in found.the("failed", "gives no answer to TLS").next
+        # It closes the connection, or says nothing, as the first bytes come together or not.
+        assert "has a certificate" in str(found.rows) or "give the server a certificate" in str(
+            found.rows
+        )
 
         async def hold(*users: str) -> None:
             uri, context = parse_uri(url), ssl.create_default_context()

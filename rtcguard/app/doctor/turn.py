@@ -26,8 +26,7 @@ from rtcguard.policy.model import Policy
 
 _PATIENCE: Final = 5.0  # seconds for a connection, and for an answer
 _RESEND: Final = 0.5  # seconds; a datagram may get lost
-_NAME: Final = "doctor"
-_TEN_YEARS: Final = 10 * 365 * 86400
+_LATEST: Final = 2**31 - 1  # seconds since 1970; coturn reads no later end of credentials
 
 _INNER_SCOPES: Final = ("private", "cgnat", "ula", "link-local", "loopback")
 # One of each range that leads to the relay's own machine or into the network behind it.
@@ -74,9 +73,9 @@ class _Shared:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     probed: set[str] = field(default_factory=set)
 
-    def credentials(self, further: float = 0) -> tuple[str, str]:
+    def credentials(self, name: str, further: float = 0) -> tuple[str, str]:
         """User name and password; those made from a secret hold `further` seconds longer."""
-        made = self.server.to_rtc(int(self.clock() + further), _NAME)
+        made = self.server.to_rtc(int(self.clock() + further), name)
         return made["username"], made["credential"]
 
 
@@ -104,6 +103,8 @@ class _At:
     uri: ServerUri
     shared: _Shared
     address: str
+    # In the user name: servers are slow to count an allocation as ended, and count for each name.
+    name: str = field(default_factory=lambda: f"doctor-{os.urandom(4).hex()}")
 
     async def run(self, *, alone: bool) -> list[Result]:
         try:
@@ -122,7 +123,7 @@ class _At:
     @contextlib.asynccontextmanager
     async def _allocation(self, version: int | None = None) -> AsyncIterator[Allocation]:
         """An allocation, given back at the end. Raises _Failed."""
-        allocation = await self._connected(*self.shared.credentials())
+        allocation = await self._connected(*self.shared.credentials(self.name))
         try:
             try:
                 async with asyncio.timeout(_PATIENCE):
@@ -210,8 +211,8 @@ class _At:
     async def _clock_ahead(self) -> float | None:
         """How many seconds the server's clock is ahead, if that is what is wrong: credentials are
         taken that end after its time, and no others. To a minute, or as near as time allows."""
-        low, high = 0.0, float(_TEN_YEARS)
         lifetime = self.shared.server.lifetime
+        low, high = 0.0, _LATEST - lifetime - self.shared.clock()
         if not await self._takes(high):
             return None
         with contextlib.suppress(TimeoutError):
@@ -222,7 +223,7 @@ class _At:
         return lifetime + high
 
     async def _takes(self, further: float) -> bool:
-        allocation = await self._connected(*self.shared.credentials(further))
+        allocation = await self._connected(*self.shared.credentials(self.name, further))
         try:
             async with asyncio.timeout(_PATIENCE):
                 await allocation.allocate()
