@@ -105,8 +105,9 @@ class Allocation:
             async with asyncio.timeout(_DELETE_TIMEOUT):
                 if self.relayed[1]:
                     await self._client.delete()
-        self._client.transport.close()
+        self._client.transport.abort()  # close() would wait for the far side's end of TLS
         self._lost.cancel()
+        await asyncio.sleep(0)  # the socket is closed in the loop's next round
 
     async def _ask(self, request: stun.Message) -> stun.Message:
         response, _ = await self._or_lost(self._client.request_with_retry(request))
