@@ -29,6 +29,7 @@ from rtcguard.network.allocation import Allocation
 FILE: Final = "turnserver.conf"
 _USERS: Final = ("turnserver", "coturn")  # Debian's and Fedora's
 _START_TIMEOUT: Final = 15.0  # seconds
+_PORTS_TIMEOUT: Final = 2.0
 _ANSWER_TIMEOUT: Final = 2.0
 _STOP_TIMEOUT: Final = 3.0
 _LINES: Final = 100  # of its log, told when it ends
@@ -44,11 +45,23 @@ def keep(server: coturn.Server, folder: Path, pipe: int, ready: Callable[[], obj
     """
     user = _user()
     _write(server, folder, user)
-    relay.check_ports(server)
+    _wait_for_ports(server)
     with _coturn(server, folder, user) as (child, log):
         asyncio.run(_until_it_answers(server, child, log))
         ready()
         return _watch(child, log, pipe)
+
+
+def _wait_for_ports(server: coturn.Server) -> None:
+    """A coturn that was just killed may hold them for a moment. Raises StartError."""
+    until = time.monotonic() + _PORTS_TIMEOUT
+    while True:
+        try:
+            return relay.check_ports(server)
+        except StartError:
+            if time.monotonic() > until:
+                raise
+        time.sleep(0.1)
 
 
 class _Log:

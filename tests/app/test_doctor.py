@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from aioice import stun
 
+from rtcguard.app import relay
 from rtcguard.app.doctor import local, reasons, turn
 from rtcguard.app.doctor.check import Check, Result
 from rtcguard.app.settings import State, read_config
@@ -415,8 +416,18 @@ def test_others_in_the_places_of_ours(tmp_path: Path) -> None:
         )
         found = examine(machine(tmp_path, file))
     found.the("failed", "not rtcguard")
-    found.the("failed", "not by stun.answer: refuse")
+    for over in ("UDP", "TCP"):
+        found.the("failed", f"over {over}, but not by stun.answer: refuse")
     found.the("warning", "there is none yet")
+
+
+def test_coturn_where_it_is_managed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "doctor.yaml"
+    entry = with_secret(tmp_path, SECRET, "turn:127.0.0.1")
+    file.write_text(f"version: 1\nrelay: {{managed: true, servers: [{entry}]}}\n")
+    examine(machine(tmp_path, file)).the("ok", "/turnserver")
+    monkeypatch.setattr(relay, "_PATH", str(tmp_path))
+    examine(machine(tmp_path, file)).the("failed", "on Debian: apt install coturn")
 
 
 def test_a_ledger_that_cannot_be_used(tmp_path: Path) -> None:

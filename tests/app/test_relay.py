@@ -351,6 +351,45 @@ def test_a_secret_that_cannot_be_made(tmp_path: Path) -> None:
         policy(tmp_path, managed(tmp_path / "nowhere", "turn:127.0.0.1"))
 
 
+_AS_NOBODY = """
+import os, sys
+from pathlib import Path
+import rtcguard.app.relay_process
+from rtcguard.app.relay_process import keep
+from rtcguard.ice.server import parse_uri
+from rtcguard.network.coturn import Server
+from rtcguard.policy.model import Coturn
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+local = ("127.0.0.1",)
+settings = Coturn(ports=(20700, 20709))
+server = Server((parse_uri(sys.argv[1]),), "secret", local, local, settings)
+sys.exit(not keep(server, Path(sys.argv[2]), 0, lambda: print("ready", flush=True)))
+"""
+
+
+def test_without_roots_rights(shown: Path) -> None:
+    """As under systemd with a user of its own: coturn has the same user, and no more rights."""
+    (shown / "state").mkdir()
+    os.chown(shown / "state", 65534, 65534)
+    argv = [sys.executable, "-c", _AS_NOBODY, f"turn:127.0.0.1:{free_port()}"]
+    with subprocess.Popen(
+        [*argv, str(shown / "state" / "coturn")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        pid = int((shown / "state" / "coturn" / "pid").read_text())
+        status = Path(f"/proc/{pid}/status").read_text()
+        assert "Uid:\t65534\t65534" in status and f"CapEff:\t{'0' * 16}" in status
+        process.stdin.close()  # as the supervisor's end of the pipe does
+        assert process.wait(20) == 0
+    assert gone(pid)
+
+
 def started(folder: Path, config: str) -> tuple[int, str]:
     """What `rtcguard run` says where it does not come up."""
     file = folder / "relay.yaml"

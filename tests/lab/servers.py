@@ -52,7 +52,8 @@ def _coturn(lab: Lab, name: str, role: Role, options: Sequence[str]) -> Process:
 
 def start_servers(lab: Lab) -> list[Process]:
     """Start all three and wait until each listens; the lab stops them."""
-    secret = ["--use-auth-secret", f"--static-auth-secret={APPROVED_SECRET}"]
+    # secure-stun: as `rtcguard turn config` writes it.
+    secret = ["--use-auth-secret", f"--static-auth-secret={APPROVED_SECRET}", "--secure-stun"]
     static = ["--lt-cred-mech", f"--user={SITE_USER}:{SITE_PASSWORD}"]
     started = [
         (APPROVED_TURN, _coturn(lab, "turn-approved", APPROVED_TURN, secret)),

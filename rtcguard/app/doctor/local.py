@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from rtcguard.app import settings
+from rtcguard.app import relay, settings
 from rtcguard.app.doctor.check import Check, Result
 from rtcguard.app.settings import State
 from rtcguard.errors import ConfigError, ParseError, RtcguardError
@@ -44,6 +44,8 @@ def checks(config: Config, state: State) -> list[Check]:
         Check("ledger", lambda: _ledger(state)),
         Check(f"proxy {host_port(*config.listen)}", lambda: _proxy(config.listen)),
     ]
+    if config.relay.managed:
+        made.append(Check("coturn (relay.managed)", _coturn))
     for address in config.stun.listen:
         made.append(Check(f"STUN {host_port(*address)}", _responder(address, config.stun.answer)))
     return made
@@ -54,6 +56,10 @@ def _known(name: str, *results: Result) -> Check:
         return results
 
     return Check(name, run)
+
+
+async def _coturn() -> Sequence[Result]:
+    return [Result("ok", relay.program("turnserver", "coturn"))]
 
 
 async def _ledger(state: State) -> Sequence[Result]:
@@ -95,38 +101,44 @@ async def _proxy(listen: HostPort) -> Sequence[Result]:
 
 def _responder(listen: HostPort, answer: str) -> Callable[[], Awaitable[Sequence[Result]]]:
     async def run() -> Sequence[Result]:
-        return [await asyncio.to_thread(_ask_responder, listen, answer)]
+        return [
+            *await asyncio.to_thread(_ask_responder, listen, answer, socket.SOCK_DGRAM),
+            *await asyncio.to_thread(_ask_responder, listen, answer, socket.SOCK_STREAM),
+        ]
 
     return run
 
 
-def _ask_responder(listen: HostPort, answer: str) -> Result:
-    """A Binding request over UDP."""
+def _ask_responder(listen: HostPort, answer: str, kind: socket.SocketKind) -> list[Result]:
+    """A Binding request over UDP, or TCP where something takes connections there."""
+    over = "UDP" if kind == socket.SOCK_DGRAM else "TCP"
     request = stun.encode(stun.BINDING, stun.REQUEST, os.urandom(12))
     host = _local(listen[0])
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.settimeout(_PATIENCE)
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as asking:
+        asking.settimeout(_PATIENCE)
         try:
-            s.connect((host, listen[1]))
-            s.send(request)
-            reply = stun.parse(s.recv(2048))
+            asking.connect((host, listen[1]))
+            asking.sendall(request)
+            reply = stun.parse(asking.recv(2048))
         except ConnectionRefusedError:
-            return Result("failed", "nothing listens there over UDP", _START)
+            return [Result("failed", "nothing listens there over UDP", _START)] * (over == "UDP")
         except TimeoutError:
             if answer == "silent":
-                return Result("ok", "something listens; it is told to be silent")
-            return Result("failed", "no answer over UDP", "see the log of rtcguard run")
+                return [Result("ok", f"something listens over {over}; it is told to be silent")]
+            return [Result("failed", f"no answer over {over}", "see the log of rtcguard run")]
         except OSError as error:
-            return Result("failed", f"cannot be reached: {error.strerror}", _START)
+            return [Result("failed", f"cannot be reached: {error.strerror}", _START)]
         except ParseError:
-            return Result("failed", "what answers there does not speak STUN", "stop it")
+            return [Result("failed", f"what answers over {over} does not speak STUN", "stop it")]
     if reply.transaction_id != request[8:20] or _told(reply) != answer:
-        return Result(
-            "failed",
-            f"a STUN server answers, but not by stun.answer: {answer}",
-            "stop it (another rtcguard? a TURN server?), or start rtcguard anew",
-        )
-    return Result("ok", f"answers over UDP: {answer}")
+        return [
+            Result(
+                "failed",
+                f"a STUN server answers over {over}, but not by stun.answer: {answer}",
+                "stop it (another rtcguard? a TURN server?), or start rtcguard anew",
+            )
+        ]
+    return [Result("ok", f"answers over {over}: {answer}")]
 
 
 def _told(reply: stun.Message) -> str:
