@@ -16,7 +16,7 @@ import pytest
 from aioice import stun
 
 from rtcguard.app import relay
-from rtcguard.app.doctor import local, reasons, turn
+from rtcguard.app.doctor import connecting, local, reasons, turn
 from rtcguard.app.doctor.check import Check, Result
 from rtcguard.app.settings import State, read_config
 from rtcguard.ice.server import parse_uri, timed_credentials
@@ -59,7 +59,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Good]:
 @pytest.fixture
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """For servers that never answer."""
-    monkeypatch.setattr(turn, "_PATIENCE", 0.5)
+    monkeypatch.setattr(connecting, "PATIENCE", 0.5)
 
 
 def test_every_transport_of_a_server_that_works(good: Good, tmp_path: Path) -> None:
@@ -97,9 +97,9 @@ def test_a_clock_that_is_behind(good: Good, tmp_path: Path, late: int) -> None:
     entry = with_secret(tmp_path, SECRET, f"turn:127.0.0.1:{good.port}")
     found = relays(tmp_path, entry, clock=lambda: time.time() - late)
     told = found.the("failed", "later end")
-    now = {turn._stamp(time.time() + seconds) for seconds in range(-180, 181, 30)}
+    now = {connecting.stamp(time.time() + seconds) for seconds in range(-180, 181, 30)}
     assert any(f"by its clock it is {stamp}" in told.what for stamp in now), told.what
-    assert f"machine {turn._stamp(time.time() - late)[:10]}" in told.what
+    assert f"machine {connecting.stamp(time.time() - late)[:10]}" in told.what
     assert "NTP" in told.next
     # A clock that is late by less than the lifetime does no harm.
     assert "carries" in str(relays(tmp_path, entry, clock=lambda: time.time() - 3600).of("ok"))
@@ -172,7 +172,7 @@ def test_users_quotas_and_ports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         found.the("failed", "refused: nothing listens at UDP port")
 
         with monkeypatch.context() as hurry:
-            hurry.setattr(turn, "_PATIENCE", 0.5)
+            hurry.setattr(connecting, "PATIENCE", 0.5)
             found = relays(tmp_path, with_user("b", "b", url.replace("turn:", "turns:")))
         # It closes the connection, or says nothing, as the first bytes come together or not.
         assert "has a certificate" in str(found.rows) or "give the server a certificate" in str(

@@ -9,24 +9,22 @@ import contextlib
 import os
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from aioice import stun
 
-from rtcguard.app.doctor import reasons
+from rtcguard.app.doctor import connecting, reasons
 from rtcguard.app.doctor.check import Check, Result
+from rtcguard.app.doctor.connecting import Account, Failed, Place
 from rtcguard.app.doctor.resolving import NoAddress, addresses
 from rtcguard.ice.address import host_port, scope
-from rtcguard.ice.server import IceServer, ServerUri, parse_uri
+from rtcguard.ice.server import ServerUri, parse_uri
 from rtcguard.network.allocation import Allocation
 from rtcguard.policy.model import Policy
 
-_PATIENCE: Final = 5.0  # seconds for a connection, and for an answer
 _RESEND: Final = 0.5  # seconds; a datagram may get lost
-_LATEST: Final = 2**31 - 1  # seconds since 1970; coturn reads no later end of credentials
 
 _INNER_SCOPES: Final = ("private", "cgnat", "ula", "link-local", "loopback")
 # One of each range that leads to the relay's own machine or into the network behind it.
@@ -45,9 +43,10 @@ def checks(policy: Policy, clock: Callable[[], float] = time.time) -> list[Check
         context.load_verify_locations(policy.config.upstream.trusted_ca)
     made = []
     for server, written in zip(policy.servers, policy.config.relay.servers, strict=True):
-        shared = _Shared(server, written.shared_secret_file, context, clock)
+        account = Account(server, written.shared_secret_file, context, clock)
+        turn, probed = asyncio.Lock(), set[str]()
         for url in server.urls:
-            made.append(Check(url, _Url(parse_uri(url), shared).run))
+            made.append(Check(url, _Url(parse_uri(url), account, turn, probed).run))
     return made
 
 
@@ -61,205 +60,74 @@ async def _no_server() -> Sequence[Result]:
     ]
 
 
-@dataclass(slots=True)
-class _Shared:
-    """What the URLs of one server share. One is examined after the other, since allocations at the
-    same time would count for a quota."""
-
-    server: IceServer
-    secret_file: str
-    context: ssl.SSLContext
-    clock: Callable[[], float]
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    probed: set[str] = field(default_factory=set)
-
-    def credentials(self, name: str, further: float = 0) -> tuple[str, str]:
-        """User name and password; those made from a secret hold `further` seconds longer."""
-        made = self.server.to_rtc(int(self.clock() + further), name)
-        return made["username"], made["credential"]
-
-
 @dataclass(frozen=True, slots=True)
 class _Url:
     uri: ServerUri
-    shared: _Shared
+    account: Account
+    turn: asyncio.Lock  # one URL of a server after the other: allocations count for a quota
+    probed: set[str]  # the server's addresses of which enough is known
 
     async def run(self) -> Sequence[Result]:
         try:
-            found = await addresses(self.uri.host, _PATIENCE)
+            found = await addresses(self.uri.host, connecting.PATIENCE)
         except NoAddress as error:
             return [Result("failed", str(error), "correct the name, or this machine's DNS")]
-        async with self.shared.turn:
-            results = []
+        results: list[Result] = []
+        async with self.turn:
             for address in found:
-                results += await _At(self.uri, self.shared, address).run(alone=len(found) == 1)
+                try:
+                    results += await self._at(Place(self.uri, address, self.account))
+                except Failed as failed:
+                    # Where a host has more addresses, a machine without IPv6 does without that one.
+                    told = failed.result
+                    if len(found) > 1 and ":" in address and "no way" in told.what:
+                        told = Result("warning", told.what, told.next)
+                    results.append(told)
         return results
+
+    async def _at(self, place: Place) -> list[Result]:
+        async with place.allocation() as one:
+            examined = _At(place)
+            results = [examined.relayed(one), await examined.exchange(one)]
+            if place.address not in self.probed:
+                self.probed.add(place.address)
+                results += await examined.probes(one)
+            return results
 
 
 @dataclass(frozen=True, slots=True)
 class _At:
-    """A URL at one of its host's addresses."""
+    """What is found out with an allocation there."""
 
-    uri: ServerUri
-    shared: _Shared
-    address: str
-    # In the user name: servers are slow to count an allocation as ended, and count for each name.
-    name: str = field(default_factory=lambda: f"doctor-{os.urandom(4).hex()}")
+    place: Place
 
-    async def run(self, *, alone: bool) -> list[Result]:
-        try:
-            async with self._allocation() as one:
-                results = [self._relayed(one), await self._exchange(one)]
-                if self.address not in self.shared.probed:
-                    self.shared.probed.add(self.address)
-                    results += await self._probes(one)
-                return results
-        except _Failed as failed:
-            # Where a host has more addresses, a machine without IPv6 does without that one.
-            no_way = not alone and ":" in self.address and "no way" in failed.result.what
-            status = "warning" if no_way else failed.result.status
-            return [Result(status, failed.result.what, failed.result.next)]
-
-    @contextlib.asynccontextmanager
-    async def _allocation(self, version: int | None = None) -> AsyncIterator[Allocation]:
-        """An allocation, given back at the end. Raises _Failed."""
-        allocation = await self._connected(*self.shared.credentials(self.name))
-        try:
-            try:
-                async with asyncio.timeout(_PATIENCE):
-                    await allocation.allocate(version)
-            except stun.TransactionFailed as error:
-                if error.response.error_code == 401:
-                    raise _Failed(await self._unauthorized()) from error
-                raise _Failed(reasons.answered(error)) from error
-            except TimeoutError as error:
-                raise _Failed(await self._silent(connected=True)) from error
-            except OSError as error:
-                raise _Failed(reasons.broken(error, self.uri, self.address)) from error
-            yield allocation
-        finally:
-            await allocation.close()
-
-    async def _connected(self, username: str, password: str) -> Allocation:
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                return await Allocation.open(
-                    self.uri, self.address, username, password, self.shared.context
-                )
-        except TimeoutError as error:
-            raise _Failed(await self._silent(connected=False)) from error
-        except ssl.SSLCertVerificationError as error:
-            der = await self._certificate()
-            raise _Failed(reasons.certificate(error, self.uri, der)) from error
-        except OSError as error:
-            raise _Failed(reasons.broken(error, self.uri, self.address)) from error
-
-    async def _silent(self, *, connected: bool) -> Result:
-        udp, tls = self.uri.transport == "udp", self.uri.scheme == "turns"
-        tcp = connected and not udp
-        if udp or (tls and not connected):
-            tcp = await self._takes_tcp()
-        return reasons.silent(self.uri, self.address, _PATIENCE, connected=connected, tcp=tcp)
-
-    async def _takes_tcp(self) -> bool:
-        with contextlib.suppress(OSError):
-            async with asyncio.timeout(_PATIENCE):
-                _, writer = await asyncio.open_connection(self.address, self.uri.port)
-                writer.close()
-                return True
-        return False
-
-    async def _certificate(self) -> bytes:
-        """The certificate that did not hold."""
-        unchecked = ssl.create_default_context()
-        unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
-        with contextlib.suppress(OSError):
-            async with asyncio.timeout(_PATIENCE):
-                _, writer = await asyncio.open_connection(
-                    self.address, self.uri.port, ssl=unchecked, server_hostname=self.uri.host
-                )
-                der: bytes = writer.get_extra_info("ssl_object").getpeercert(True)
-                writer.transport.abort()
-                return der
-        return b""
-
-    async def _unauthorized(self) -> Result:
-        """401: the wrong secret, or the server's clock is ahead of ours."""
-        server, now = self.shared.server, self.shared.clock()
-        if not server.secret:
-            return Result(
-                "failed",
-                f"answers 401: it does not know the user {server.username!r} by this credential",
-                "correct username and credential in relay.servers",
-            )
-        ahead = await self._clock_ahead()
-        if ahead is not None:
-            return Result(
-                "failed",
-                "answers 401, but takes the same secret with a later end: by its clock it is "
-                f"{_stamp(now + ahead)}, by that of this machine {_stamp(now)}; credentials hold "
-                f"{server.lifetime // 60} minutes, so they have ended when they are made",
-                "set both clocks (NTP)",
-            )
-        return Result(
-            "failed",
-            f"answers 401: it does not take credentials made from {self.shared.secret_file} "
-            f"(they end {_stamp(now + server.lifetime)}; the clock is not the cause)",
-            "compare the file with static-auth-secret there, and see that use-auth-secret is set",
-        )
-
-    async def _clock_ahead(self) -> float | None:
-        """How many seconds the server's clock is ahead, if that is what is wrong: credentials are
-        taken that end after its time, and no others. To a minute, or as near as time allows."""
-        lifetime = self.shared.server.lifetime
-        low, high = 0.0, _LATEST - lifetime - self.shared.clock()
-        if not await self._takes(high):
-            return None
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(2 * _PATIENCE):
-                while high - low > 60:
-                    middle = (low + high) / 2
-                    low, high = (low, middle) if await self._takes(middle) else (middle, high)
-        return lifetime + high
-
-    async def _takes(self, further: float) -> bool:
-        allocation = await self._connected(*self.shared.credentials(self.name, further))
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                await allocation.allocate()
-            return True
-        except (stun.TransactionFailed, TimeoutError, OSError):
-            return False
-        finally:
-            await allocation.close()
-
-    def _relayed(self, one: Allocation) -> Result:
+    def relayed(self, one: Allocation) -> Result:
         """Whether the relayed address is one that others reach."""
-        told, relayed = f"allocates at {self.address}", one.relayed[0]
+        told, relayed = f"allocates at {self.place.address}", one.relayed[0]
         if scope(relayed) == "unspecified":
             step = "set relay-ip in turnserver.conf"
             return Result("failed", f"{told}, but relays from {relayed}, which is none", step)
         if scope(relayed) not in _INNER_SCOPES:
             return Result("ok", f"{told}, relays from {host_port(*one.relayed)}")
         what = f"{told}, but relays from {relayed}, a {scope(relayed)} address: "
-        if scope(self.address) in _INNER_SCOPES:
+        if scope(self.place.address) in _INNER_SCOPES:
             step = f"where they are elsewhere, set external-ip=PUBLIC/{relayed} in turnserver.conf"
             return Result("warning", what + "only peers of that network reach it", step)
-        step = f"set external-ip={self.address}/{relayed} in turnserver.conf"
+        step = f"set external-ip={self.place.address}/{relayed} in turnserver.conf"
         return Result("failed", what + "nobody else reaches it", step)
 
-    async def _exchange(self, one: Allocation) -> Result:
+    async def exchange(self, one: Allocation) -> Result:
         """Two clients that meet over this server."""
         try:
-            async with self._allocation() as other:
+            async with self.place.allocation() as other:
                 try:
-                    async with asyncio.timeout(_PATIENCE):
+                    async with asyncio.timeout(connecting.PATIENCE):
                         await other.send(b"", one.relayed)  # lets it in: it binds a channel
                         await _carry(one, other)
                         await _carry(other, one)
                 except stun.TransactionFailed as error:
                     if error.response.error_code != 403:
-                        raise _Failed(reasons.answered(error)) from error
+                        raise Failed(reasons.answered(error)) from error
                     return Result(
                         "failed",
                         f"refuses its own relayed address {one.relayed[0]} as a peer (403): two "
@@ -273,50 +141,53 @@ class _At:
                 f"{host_port(*other.relayed)}",
                 "its firewall must let UDP to the ports min-port to max-port in and out",
             )
-        except _Failed as failed:
+        except OSError as error:
+            return reasons.broken(error, self.place.uri, self.place.address)
+        except Failed as failed:
             what = f"a second allocation, and a datagram to it: {failed.result.what}"
             return Result("failed", what, failed.result.next)
         return Result("ok", "carries datagrams between two allocations, both ways")
 
-    async def _probes(self, one: Allocation) -> list[Result]:
-        results = []
-        permitted, versions = await self._permitted(one, 4), "IPv4"
+    async def probes(self, one: Allocation) -> list[Result]:
+        """Whether private peers are refused, and whether it relays IPv6."""
+        results: list[Result] = []
+        permitted: list[str] = []
+        refused: list[str] = []
         try:
-            async with self._allocation(6) as six:
+            permitted += await self._permitted(one, 4)
+            refused.append("IPv4")
+            async with self.place.allocation(6) as six:
                 results.append(Result("ok", f"relays IPv6 from {host_port(*six.relayed)}"))
                 permitted += await self._permitted(six, 6)
-                versions = "IPv4 and IPv6"
-        except _Failed as failed:
-            results.append(
-                Result(
-                    "warning",
-                    f"peers with IPv6 only cannot be reached; asked for IPv6, it "
-                    f"{failed.result.what}",
-                    failed.result.next,
-                )
+                refused.append("IPv6")
+        except Failed as failed:
+            what = (
+                f"peers with IPv6 only cannot be reached; asked for IPv6, it {failed.result.what}"
             )
+            results.append(Result("warning", what, failed.result.next))
+        except OSError as error:  # no answer, too
+            what = f"whether it refuses all private peers could not be seen: {error or 'no answer'}"
+            results.append(Result("warning", what, "see its log"))
         if permitted:
             what = f"lets its clients reach {', '.join(permitted)}: it is open into its own network"
             step = "set denied-peer-ip for private ranges: rtcguard turn config writes them"
-            return [Result("warning", what, step), *results]
-        return [Result("ok", f"refuses private peers ({versions})"), *results]
+            results.insert(0, Result("warning", what, step))
+        elif refused:
+            results.insert(0, Result("ok", f"refuses private peers ({' and '.join(refused)})"))
+        return results
 
     async def _permitted(self, allocation: Allocation, version: int) -> list[str]:
-        """Those of the inner peers that it would send to; nothing is sent."""
-        own = (self.address, allocation.relayed[0])
-        peers = [peer for peer in _INNER_PEERS[version] if peer not in own]
+        """Those of the inner peers that it would send to; nothing is sent. Raises OSError where it
+        does not answer: that is no refusal."""
+        own = (self.place.address, allocation.relayed[0])
         permitted = []
-        for peer in peers:
-            with contextlib.suppress(stun.TransactionFailed, TimeoutError, OSError):
-                async with asyncio.timeout(_PATIENCE):
-                    await allocation.permit(peer)
-                permitted.append(peer)
+        for peer in _INNER_PEERS[version]:
+            with contextlib.suppress(stun.TransactionFailed):
+                if peer not in own:
+                    async with asyncio.timeout(connecting.PATIENCE):
+                        await allocation.permit(peer)
+                    permitted.append(peer)
         return permitted
-
-
-class _Failed(Exception):
-    def __init__(self, result: Result) -> None:
-        self.result = result
 
 
 async def _carry(source: Allocation, target: Allocation) -> None:
@@ -329,7 +200,3 @@ async def _carry(source: Allocation, target: Allocation) -> None:
                 while await target.receive() != (told, source.relayed):
                     pass
                 return
-
-
-def _stamp(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M UTC")
