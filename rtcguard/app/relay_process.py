@@ -1,16 +1,18 @@
 """The process `relay`: starts coturn, sees that it answers, and ends it with itself.
 
 coturn must not outlive rtcguard, whoever is killed: the kernel ends it with the process that
-started it (setpriv's --pdeathsig), and that process ends with its pipe to the supervisor.
+started it (PR_SET_PDEATHSIG), and that process ends with its pipe to the supervisor.
 """
 
 import asyncio
 import collections
 import contextlib
+import ctypes
 import logging
 import os
 import pwd
 import selectors
+import signal
 import ssl
 import subprocess
 import time
@@ -28,6 +30,9 @@ from rtcguard.network.allocation import Allocation
 
 FILE: Final = "turnserver.conf"
 _USERS: Final = ("turnserver", "coturn")  # Debian's and Fedora's
+_NET_BIND_SERVICE: Final = 10  # linux/capability.h
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38  # linux/prctl.h
+_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_LOWER = 47, 3
 _START_TIMEOUT: Final = 15.0  # seconds
 _PORTS_TIMEOUT: Final = 2.0
 _ANSWER_TIMEOUT: Final = 2.0
@@ -136,19 +141,21 @@ def _coturn(
 
     Its folder is its working directory, so that it need not see into the folders above it.
     """
-    kept = "-all,+net_bind_service" if any(port < 1024 for port in server.ports) else "-all"
-    argv = [relay.program("setpriv", "util-linux"), "--pdeathsig=KILL", "--no-new-privs"]
+    low = any(port < 1024 for port in server.ports)
+    argv = [relay.program("turnserver", "coturn"), "-c", f"./{FILE}"]
     if user is not None:
-        argv += [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--init-groups"]
-        argv += [f"--bounding-set={kept}"]
-    argv += [f"--inh-caps={kept}", f"--ambient-caps={kept}"]
-    argv += [relay.program("turnserver", "coturn"), "-c", f"./{FILE}"]
+        kept = "-all,+net_bind_service" if low else "-all"
+        options = ["--pdeathsig=KILL", "--no-new-privs", "--init-groups"]
+        options += [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}"]
+        options += [f"--{which}={kept}" for which in ("bounding-set", "inh-caps", "ambient-caps")]
+        argv = [relay.program("setpriv", "util-linux"), *options, *argv]
     with subprocess.Popen(
         argv,
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        preexec_fn=None if user is not None else _restrictor(low),
     ) as child:
         try:
             yield child, _Log(child)
@@ -158,6 +165,23 @@ def _coturn(
                 child.wait(_STOP_TIMEOUT)
             except subprocess.TimeoutExpired:
                 child.kill()
+
+
+def _restrictor(low_ports: bool) -> Callable[[], None]:
+    """What the child of a rtcguard without root's rights does before it becomes coturn. What
+    setpriv does, without capset, which a service manager may well forbid."""
+    libc, parent = ctypes.CDLL(None), os.getpid()
+
+    def restrict() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        for capability in range(64):
+            if capability != _NET_BIND_SERVICE or not low_ports:
+                libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_LOWER, capability, 0, 0)
+        if os.getppid() != parent:  # it died before it was said to be watched
+            os._exit(1)
+
+    return restrict
 
 
 async def _until_it_answers(

@@ -351,29 +351,45 @@ def test_a_secret_that_cannot_be_made(tmp_path: Path) -> None:
         policy(tmp_path, managed(tmp_path / "nowhere", "turn:127.0.0.1"))
 
 
-_AS_NOBODY = """
-import os, sys
+# As configs/deploy/systemd/rtcguard.service runs it: a user of its own that keeps capabilities, and
+# no system call that changes them (capset, 126 on x86-64 and 91 on arm64).
+_AS_A_SERVICE = """
+import ctypes, os, platform, struct, sys
 from pathlib import Path
 import rtcguard.app.relay_process
 from rtcguard.app.relay_process import keep
 from rtcguard.ice.server import parse_uri
 from rtcguard.network.coturn import Server
 from rtcguard.policy.model import Coturn
+local = ("127.0.0.1",)
+libc = ctypes.CDLL(None)
+assert libc.prctl(8, 1, 0, 0, 0) == 0  # PR_SET_KEEPCAPS
 os.setgroups([])
 os.setgid(65534)
 os.setuid(65534)
-local = ("127.0.0.1",)
+mask = 1 << 10 | 1 << 12  # NET_BIND_SERVICE, NET_ADMIN
+header, sets = struct.pack("Ii", 0x20080522, 0), struct.pack("6I", mask, mask, mask, 0, 0, 0)
+assert libc.capset(header, sets) == 0
+for capability in (10, 12):
+    assert libc.prctl(47, 2, capability, 0, 0) == 0  # PR_CAP_AMBIENT_RAISE
+number = {"x86_64": 126, "aarch64": 91}[platform.machine()]
+steps = ((0x20, 0, 0, 0), (0x15, 0, 1, number), (6, 0, 0, 0x50001), (6, 0, 0, 0x7FFF0000))
+program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
+filters = struct.pack("HxxxxxxP", len(steps), ctypes.addressof(program))
+assert libc.prctl(38, 1, 0, 0, 0) == 0  # PR_SET_NO_NEW_PRIVS
+assert libc.prctl(22, 2, filters, 0, 0) == 0  # PR_SET_SECCOMP
 settings = Coturn(ports=(20700, 20709))
 server = Server((parse_uri(sys.argv[1]),), "secret", local, local, settings)
 sys.exit(not keep(server, Path(sys.argv[2]), 0, lambda: print("ready", flush=True)))
 """
 
 
-def test_without_roots_rights(shown: Path) -> None:
-    """As under systemd with a user of its own: coturn has the same user, and no more rights."""
+@pytest.mark.parametrize(("port", "kept"), [(None, 0), (999, 1 << 10)])
+def test_as_a_service(shown: Path, port: int | None, kept: int) -> None:
+    """coturn has rtcguard's user, and of its capabilities at most the one for low ports."""
     (shown / "state").mkdir()
     os.chown(shown / "state", 65534, 65534)
-    argv = [sys.executable, "-c", _AS_NOBODY, f"turn:127.0.0.1:{free_port()}"]
+    argv = [sys.executable, "-c", _AS_A_SERVICE, f"turn:127.0.0.1:{port or free_port()}"]
     with subprocess.Popen(
         [*argv, str(shown / "state" / "coturn")],
         stdin=subprocess.PIPE,
@@ -384,10 +400,13 @@ def test_without_roots_rights(shown: Path) -> None:
         assert process.stdout.readline() == "ready\n"
         pid = int((shown / "state" / "coturn" / "pid").read_text())
         status = Path(f"/proc/{pid}/status").read_text()
-        assert "Uid:\t65534\t65534" in status and f"CapEff:\t{'0' * 16}" in status
-        process.stdin.close()  # as the supervisor's end of the pipe does
-        assert process.wait(20) == 0
-    assert gone(pid)
+        assert "Uid:\t65534\t65534" in status and f"CapEff:\t{kept:016x}" in status
+        if port is None:
+            process.kill()
+        else:
+            process.stdin.close()  # as the supervisor's end of the pipe does
+            assert process.wait(20) == 0
+    assert eventually(lambda: gone(pid))
 
 
 def started(folder: Path, config: str) -> tuple[int, str]:
