@@ -121,4 +121,4 @@ def sinkhole_rules(config: Config, *, own: bool = False) -> dict[str, str]:
 
 def sinkhole(config: Config) -> tuple[HostPort, ...]:
     """Where the sinkhole listens."""
-    return (config.sinkhole.listen,) if config.sinkhole.listen else ()
+    return config.sinkhole.listen

@@ -128,6 +128,22 @@ def decide_udp(config: Config, client: str, what: str, *, approved: bool) -> Dec
     return Decision("block", "default:udp", reason)
 
 
+def decide_name(config: Config, client: str) -> Decision:
+    """What becomes of a STUN or TURN server's name that a client asks for: it goes on by `keep` and
+    `observe` alone. Which page asks, nobody says; so rules on sites do not speak of it, and rules
+    on candidates neither."""
+    subject = Subject(site="", client=client, direction="outbound")
+    for rule in config.rules:
+        if not (rule.match.candidate or rule.match.address) and matches(rule.match, subject):
+            return _by_rule(rule)
+    return Decision("strip", "default:names", "a STUN server would see the client's address")
+
+
+def approved_names(relay: Relay) -> frozenset[str]:
+    """The host of each approved server, an address in its one spelling."""
+    return frozenset(host for host, _ in _approved(relay))
+
+
 def _key(uri: ServerUri) -> tuple[str, int]:
     return addresses.canonical(uri.host), uri.port
 
@@ -149,10 +165,10 @@ def matches(match: Match, subject: Subject) -> bool:
     """Whether every list that the match has holds for the subject."""
     return (
         (not match.site or any(site_matches(pattern, subject.site) for pattern in match.site))
-        and (not match.client or _within(subject.client, match.client))
+        and (not match.client or within(subject.client, match.client))
         and (not match.direction or subject.direction in match.direction)
         and (not match.candidate or subject.candidate in match.candidate)
-        and (not match.address or _within(subject.address, match.address))
+        and (not match.address or within(subject.address, match.address))
     )
 
 
@@ -164,7 +180,8 @@ def site_matches(pattern: str, site: str) -> bool:
     return site == pattern
 
 
-def _within(text: str, networks: tuple[Network, ...]) -> bool:
+def within(text: str, networks: tuple[Network, ...]) -> bool:
+    """Whether an address is in one of the networks; what is no address is in none."""
     address = addresses.parse(text)
     return address is not None and any(
         address in network

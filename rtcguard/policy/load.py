@@ -11,6 +11,7 @@ import yaml
 from rtcguard.errors import ConfigError, Mistake, ParseError
 from rtcguard.ice import server
 from rtcguard.policy import model
+from rtcguard.policy.resolver import parse_resolver
 from rtcguard.policy.yaml_reader import (
     Reader,
     Yaml,
@@ -18,6 +19,7 @@ from rtcguard.policy.yaml_reader import (
     boolean,
     choice,
     duration,
+    host_name,
     host_port,
     list_of,
     network,
@@ -192,6 +194,42 @@ def _rules(reader: Yaml, node: yaml.Node, path: str) -> tuple[model.Rule | None,
     return rules
 
 
+def _resolver(reader: Yaml, node: yaml.Node, path: str) -> model.Resolver | None:
+    value = text(reader, node, path)
+    try:
+        return None if value is None else parse_resolver(value)
+    except ParseError as error:
+        reader.mistake(node, f"{path}: {error}")
+        return None
+
+
+_SINKHOLE: dict[str, Reader] = {
+    "listen": list_of(host_port),
+    "upstream": list_of(_resolver),
+    "names": list_of(host_name),
+    "keep": list_of(host_name),
+    "answer": choice("refuse", "responder"),
+    "clients": list_of(network),
+}
+
+
+def _sinkhole(reader: Yaml, node: yaml.Node, path: str) -> model.Sinkhole | None:
+    values = reader.mapping(node, path, _SINKHOLE)
+    if reader.mistakes:
+        return None
+    sinkhole = model.Sinkhole(**values)
+    if sinkhole.listen and not sinkhole.upstream:
+        reader.mistake(
+            node,
+            f"{path} listens, but has no upstream to ask for all other names: write the address of "
+            f"a DNS server there, such as {path}.upstream: [192.0.2.53]",
+        )
+    for asked in sinkhole.upstream:
+        if asked.transport != "tls" and (asked.host, asked.port) in sinkhole.listen:
+            reader.mistake(node, f"{path}.upstream names the sinkhole itself; name another server")
+    return sinkhole
+
+
 def _not_yet(what: str, key: Reader, *allowed: object) -> Reader:
     """A key of the contract whose part is not built: a value that asks for it is refused, since a
     protection that is configured and silently absent would be worse than none."""
@@ -269,14 +307,7 @@ _TOP: dict[str, Reader] = {
             "rate": number,
         },
     ),
-    "sinkhole": _section(
-        model.Sinkhole,
-        {
-            "listen": _not_yet("the DNS sinkhole", optional(host_port), None),
-            "upstream": _not_yet("the DNS sinkhole", list_of(text), ()),
-            "names": _not_yet("the DNS sinkhole", list_of(text), ()),
-        },
-    ),
+    "sinkhole": _sinkhole,
     "gateway": _gateway,
     "upstream": _section(model.Upstream, {"proxy": optional(text), "trusted_ca": optional(text)}),
     "ledger": _section(

@@ -107,10 +107,23 @@ class Stun:
 
 
 @dataclass(frozen=True, slots=True)
+class Resolver:
+    """A DNS server to ask. `name`: whose certificate it shows over TLS; empty: its address's."""
+
+    transport: Literal["udp", "tcp", "tls"]
+    host: str  # an IP address, without brackets
+    port: int
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Sinkhole:
-    listen: HostPort | None = None
-    upstream: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()
+    listen: tuple[HostPort, ...] = ()
+    upstream: tuple[Resolver, ...] = ()
+    names: tuple[str, ...] = ()  # sunk, beside those that rtcguard knows; as `Match.site`
+    keep: tuple[str, ...] = ()  # never sunk
+    answer: Literal["refuse", "responder"] = "refuse"
+    clients: tuple[Network, ...] = NEAR
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,9 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _PORTS = re.compile(r"([0-9]{1,5})-([0-9]{1,5})", re.ASCII)
 _HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+):([0-9]{1,5})")
+# Labels of RFC 1035 section 2.3.1; an underscore stands in the names of services (RFC 8552).
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST_NAME = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*")
 
 
 class Yaml:
@@ -220,6 +223,20 @@ def address(reader: Yaml, node: yaml.Node, path: str) -> str | None:
     except ValueError:
         reader.mistake(node, f"{path} is an IP address, found {value[:60]!r}")
         return None
+
+
+def host_name(reader: Yaml, node: yaml.Node, path: str) -> str | None:
+    """A host name, or `*.` and one, in lower case and without a dot at its end."""
+    value = _scalar(reader, node, path, "a host name such as stun.example.org")
+    if value is None:
+        return None
+    name = value.lower().removesuffix(".")
+    if _HOST_NAME.fullmatch(name) is None or len(name) > 253:
+        reader.mistake(
+            node,
+            f"{path} is a host name such as stun.example.org or *.example.org, found {value!r}",
+        )
+    return name
 
 
 def network(reader: Yaml, node: yaml.Node, path: str) -> Network | None:

@@ -264,7 +264,7 @@ def test_what_the_configuration_leaves_closed_is_noted(wires: Wires) -> None:
     assert "DNS of this machine to other machines over IPv6" in told
     assert "DNS of the clients to other machines over IPv6" in told
     assert "other machines over IPv4" not in told
-    sunk = replace(made, sinkhole=Sinkhole(listen=("127.0.0.1", 5353)))
+    sunk = replace(made, sinkhole=Sinkhole(listen=(("127.0.0.1", 5353),)))
     told = " ".join(gateway.notes(sunk))
     assert "DNS of the clients to other machines over IPv4" in told
     assert "DNS of this machine to other machines over IPv4" not in told

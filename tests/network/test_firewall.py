@@ -119,7 +119,7 @@ configs = st.builds(
     mode=st.sampled_from(["enforce", "monitor"]),
     listen=listens,
     stun=st.builds(Stun, listen=st.lists(listens, max_size=3).map(tuple)),
-    sinkhole=st.builds(Sinkhole, listen=st.none() | listens),
+    sinkhole=st.builds(Sinkhole, listen=st.lists(listens, max_size=2).map(tuple)),
     gateway=st.builds(
         Gateway,
         interfaces=st.lists(names, max_size=3, unique=True).map(tuple),

@@ -151,7 +151,7 @@ def test_tcp_is_led_to_the_proxy(wires: Wires, family: int) -> None:
     ("family", "host"), [(4, "127.0.0.1"), (6, "::1"), (4, GATEWAY_WAN.v4), (6, GATEWAY_WAN.v6)]
 )
 def test_dns_is_led_to_the_sinkhole(wires: Wires, family: int, host: str) -> None:
-    made = replace(config(OWN), sinkhole=Sinkhole(listen=(host, 5353)))
+    made = replace(config(OWN), sinkhole=Sinkhole(listen=((host, 5353),)))
     with (
         wires.udp("gateway", family, 5353, host) as names,
         wires.firewall(made),

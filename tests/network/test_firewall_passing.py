@@ -258,7 +258,7 @@ def test_resolvers_that_may_be_asked(wires: Wires, family: int) -> None:
     [(4, "0.0.0.0"), (6, "::"), (4, GATEWAY.v4), (6, GATEWAY.v6)],
 )
 def test_the_sinkhole_gets_all_dns(wires: Wires, family: int, host: str) -> None:
-    made = replace(config("transparent: true"), sinkhole=Sinkhole(listen=(host, 5353)))
+    made = replace(config("transparent: true"), sinkhole=Sinkhole(listen=((host, 5353),)))
     with (
         wires.responder(family) as responder,
         wires.udp("gateway", family, 5353) as names,

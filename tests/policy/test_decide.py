@@ -12,6 +12,7 @@ from rtcguard.policy.decide import (
     Subject,
     approved_hosts,
     decide,
+    decide_name,
     decide_page,
     decide_server,
     decide_tunnel,
@@ -19,7 +20,16 @@ from rtcguard.policy.decide import (
     matches,
     site_matches,
 )
-from rtcguard.policy.model import OPAQUE, RULE_ACTIONS, Config, Match, Relay, RelayServer, Rule
+from rtcguard.policy.model import (
+    OPAQUE,
+    RULE_ACTIONS,
+    Config,
+    Match,
+    Relay,
+    RelayServer,
+    Rule,
+    RuleAction,
+)
 
 
 def subject(**of: object) -> Subject:
@@ -371,3 +381,23 @@ def test_a_rule_for_a_client_speaks_for_its_tunnels() -> None:
     assert decide_tunnel(config, "10.2.2.3", uri, approved=True).action == "keep"
     of_site = rules(("block", Match(site=("a.example.org",))))  # which site it is, nobody knows
     assert decide_tunnel(of_site, "10.1.2.3", uri, approved=True).action == "keep"
+
+
+@pytest.mark.parametrize(
+    ("match", "action", "decided"),
+    [
+        (Match(), "keep", "keep"),
+        (Match(client=(ip_network("10.0.0.0/8"),)), "block", "block"),
+        (Match(client=(ip_network("10.1.0.0/16"),)), "keep", "strip"),
+        (Match(direction=("outbound",)), "observe", "observe"),
+        # Of a name nobody knows the page, the candidate or the address.
+        (Match(site=("a.example",)), "keep", "strip"),
+        (Match(direction=("inbound",)), "keep", "strip"),
+        (Match(candidate=("host",)), "keep", "strip"),
+        (Match(address=(ip_network("10.0.0.0/8"),)), "keep", "strip"),
+    ],
+)
+def test_names(match: Match, action: RuleAction, decided: str) -> None:
+    decision = decide_name(Config(rules=(Rule("r", match, action),)), "10.0.0.9")
+    assert decision.action == decided
+    assert decision.rule == ("r" if decided == action else "default:names")

@@ -194,13 +194,29 @@ RULE = "rules:\n  - "
          "would hold nobody"),
         ("gateway: {direct: office}", "2:19: gateway.direct is an address or a network such as "
          "10.0.0.0/8, found 'office'"),
+        # The sinkhole.
+        ("sinkhole: {listen: 127.0.0.1:53}", "2:11: sinkhole listens, but has no upstream to ask "
+         "for all other names: write the address of a DNS server there, such as "
+         "sinkhole.upstream: [192.0.2.53]"),
+        ("sinkhole: {listen: '53'}", "2:20: sinkhole.listen is HOST:PORT or [IPV6]:PORT, found "
+         "'53'"),
+        ("sinkhole: {listen: 192.0.2.1:53, upstream: [192.0.2.53, 'tcp://192.0.2.1']}", "2:11: "
+         "sinkhole.upstream names the sinkhole itself; name another server"),
+        ("sinkhole: {upstream: dns.example}", "2:22: sinkhole.upstream: 'dns.example' is not an "
+         "IP address: the sinkhole has nobody to ask for a DNS server's name; write 192.0.2.53, "
+         "192.0.2.53:5353, tcp://192.0.2.53 or tls://192.0.2.53#dns.example.org"),
+        ("sinkhole: {upstream: ['https://192.0.2.53/dns-query']}", "2:23: sinkhole.upstream[0]: "
+         "'https://192.0.2.53/dns-query' is not a DNS server such as 192.0.2.53, 192.0.2.53:5353, "
+         "tcp://192.0.2.53 or tls://192.0.2.53#dns.example.org"),
+        ("sinkhole: {names: ['stun.example.org:3478']}", "2:20: sinkhole.names[0] is a host name "
+         "such as stun.example.org or *.example.org, found 'stun.example.org:3478'"),
+        ("sinkhole: {names: ['stun.*.org']}", "2:20: sinkhole.names[0] is a host name such as "
+         "stun.example.org or *.example.org, found 'stun.*.org'"),
+        ("sinkhole: {answer: refused}", "2:20: sinkhole.answer is one of refuse, responder, found "
+         "'refused'; did you mean 'refuse'?"),
+        ("sinkhole: {clients: [office]}", "2:22: sinkhole.clients[0] is an address or a network "
+         "such as 10.0.0.0/8, found 'office'"),
         # Keys of the contract whose part is not built: silence would pretend a protection.
-        ("sinkhole: {listen: 127.0.0.1:53}", "2:20: sinkhole.listen: the DNS sinkhole is not part "
-         "of this version; leave it null"),
-        ("sinkhole: {upstream: [9.9.9.9]}", "2:22: sinkhole.upstream: the DNS sinkhole is not "
-         "part of this version; leave it []"),
-        ("sinkhole: {names: [stun.example]}", "2:19: sinkhole.names: the DNS sinkhole is not part "
-         "of this version; leave it []"),
         ("web: {listen: 127.0.0.1:8081}", "2:15: web.listen: the local site is not part of this "
          "version; leave it null"),
         ("ledger: {store: postgresql}", "2:17: ledger.store: a store other than SQLite is not "
@@ -284,7 +300,14 @@ inbound: auto
 page: {guard: true}
 rules: []
 stun: {listen: ["127.0.0.1:3478"], answer: refuse}
-sinkhole: {listen: null, upstream: [], names: []}
+sinkhole:
+  listen: null
+  upstream: []
+  names: []
+  keep: []
+  answer: refuse
+  clients: [127.0.0.0/8, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10,
+            169.254.0.0/16, "::1/128", "fe80::/10", "fc00::/7"]
 gateway:
   interfaces: []
   own: false
@@ -339,6 +362,13 @@ rules:
     action: keep
   - {name: no WebRTC for guests, match: {client: [10.9.0.0/16]}, action: block}
 stun: {listen: ["0.0.0.0:3478", "[::]:3478"], answer: decoy, clients: 2001:db8::/32, rate: 50}
+sinkhole:
+  listen: [10.0.0.1:53, "[fd00::1]:53"]
+  upstream: [192.0.2.53, "tls://[2001:db8::53]#dns.example.org"]
+  names: [Stun.Example.org., "*.turn.example"]
+  keep: turn.example.net
+  answer: responder
+  clients: 10.0.0.0/8
 upstream: {proxy: "http://192.0.2.9:3128", trusted_ca: /etc/ca.pem}
 ledger: {keep: 2w}
 """
@@ -396,6 +426,17 @@ ledger: {keep: 2w}
             answer="decoy",
             clients=(ipaddress.ip_network("2001:db8::/32"),),
             rate=50,
+        ),
+        sinkhole=model.Sinkhole(
+            listen=(("10.0.0.1", 53), ("fd00::1", 53)),
+            upstream=(
+                model.Resolver("udp", "192.0.2.53", 53),
+                model.Resolver("tls", "2001:db8::53", 853, "dns.example.org"),
+            ),
+            names=("stun.example.org", "*.turn.example"),
+            keep=("turn.example.net",),
+            answer="responder",
+            clients=(ipaddress.ip_network("10.0.0.0/8"),),
         ),
         upstream=model.Upstream(proxy="http://192.0.2.9:3128", trusted_ca="/etc/ca.pem"),
         ledger=model.Ledger(keep=14 * 86400),
