@@ -52,10 +52,13 @@ class Loaded:
         certificate = Path(ctx.options.confdir).expanduser() / "mitmproxy-ca-cert.pem"
         confirmed, shown = Confirmed(state.ledger), site(certificate)
         self.addons = [RtcGuard(policy, key, self._writer.record, confirmed, shown)]
-        if config.stun.listen:
+        if config.stun.listen or config.sinkhole.listen:
             listen = (ctx.options.listen_host, ctx.options.listen_port or 8080)
             self._supervisor = Supervisor(processes.Settings(policy, state, key, listen))
-            self._supervisor.start("stun", processes.stun)
+            if config.stun.listen:
+                self._supervisor.start("stun", processes.stun)
+            if config.sinkhole.listen:
+                self._supervisor.start("sinkhole", processes.sinkhole)
 
     def done(self) -> None:
         if self._supervisor is not None:

@@ -9,6 +9,10 @@ from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 
+import dns.message
+import dns.query
+import dns.rcode
+
 from rtcguard.network import stun
 from tests.origin import free_port, serve
 from tests.process import environment, free_udp_port
@@ -50,8 +54,11 @@ def mitmdump(
 
 
 def test_it_does_the_same(tmp_path: Path) -> None:
-    at = free_udp_port()
-    config = f'version: 1\nstun: {{listen: ["127.0.0.1:{at}"]}}\n'
+    at, names = free_udp_port(), free_udp_port()
+    config = (
+        f'version: 1\nstun: {{listen: ["127.0.0.1:{at}"]}}\n'
+        f"sinkhole: {{listen: '127.0.0.1:{names}', upstream: '127.0.0.1:9'}}\n"
+    )
     with serve() as origin, mitmdump(tmp_path, config) as (_, port):
         connection = HTTPConnection("127.0.0.1", port, timeout=20)
         with contextlib.closing(connection):
@@ -72,6 +79,9 @@ def test_it_does_the_same(tmp_path: Path) -> None:
             client.sendto(request, ("127.0.0.1", at))
             answer = stun.parse(client.recv(2048))
         assert answer.message_class == stun.ERROR
+        query = dns.message.make_query("stun.example.org", "A")
+        response = dns.query.udp(query, "127.0.0.1", port=names, timeout=20)
+        assert response.rcode() == dns.rcode.NXDOMAIN
 
 
 def test_it_does_not_start_without_its_configuration(tmp_path: Path) -> None:

@@ -92,6 +92,31 @@ def stun(settings: Settings, pipe: Pipe) -> None:
         pipe.send(str(error))
 
 
+def sinkhole(settings: Settings, pipe: Pipe) -> None:
+    """Ring 3: the DNS sinkhole."""
+    from rtcguard.app.learned import Learned
+    from rtcguard.network.nameserver import NameServer
+
+    _begin("sinkhole")
+
+    async def main() -> None:
+        stopped = asyncio.Event()
+        asyncio.get_running_loop().add_reader(pipe.fileno(), stopped.set)
+        pipe.send(None)
+        await server.serve(stopped)
+
+    try:
+        writer = Writer(settings.state.ledger, settings.policy.config.ledger.keep)
+        server = NameServer(settings.policy, writer.record, Learned(settings.state.ledger))
+        try:
+            asyncio.run(main())
+        finally:
+            server.close()
+        writer.close()
+    except StartError as error:
+        pipe.send(str(error))
+
+
 def gateway(settings: Settings, pipe: Pipe) -> None:
     """Ring 3: keeps the firewall's sets fresh, and says that it holds as long as it does."""
     from rtcguard.app.gateway import text

@@ -18,6 +18,8 @@ def run(settings: Settings, say: Callable[[str], None]) -> None:
             supervisor.start("relay", processes.relay)
         if settings.policy.config.stun.listen:
             supervisor.start("stun", processes.stun)
+        if settings.policy.config.sinkhole.listen:
+            supervisor.start("sinkhole", processes.sinkhole)
         for _ in range(settings.workers):
             # One after the other: the first makes the certificate authority.
             supervisor.start("proxy", processes.proxy_worker)
@@ -41,6 +43,8 @@ def describe(settings: Settings) -> Iterator[str]:
         yield f"STUN    {host_port(*address)} (udp and tcp), answers: {config.stun.answer}"
     yield f"CA      {state.ca_certificate}"
     yield f"ledger  {state.ledger}"
+    for address in config.sinkhole.listen:
+        yield f"DNS     {host_port(*address)} (udp and tcp), STUN names: {config.sinkhole.answer}"
     if firewall.wanted(config):
         held = [
             *config.gateway.interfaces,

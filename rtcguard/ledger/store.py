@@ -167,6 +167,16 @@ class Store:
             (client, since),
         )
 
+    def server_names(self, since: str, most: int) -> list[str]:
+        """The hosts of ICE servers that were taken from pages since then, the last ones first."""
+        rows = self._db.execute(
+            "SELECT iif(name != '', name, destination) AS host, MAX(time) FROM events"
+            " WHERE kind = 'server' AND action IN ('stripped', 'refused', 'blocked')"
+            " AND time >= ? GROUP BY host ORDER BY 2 DESC LIMIT ?",
+            (since, most),
+        ).fetchall()
+        return [host for host, _ in rows]
+
     def _one(self, query: str, values: tuple[str, ...]) -> str:
         row = self._db.execute(query, values).fetchone()
         return row[0] if row else ""

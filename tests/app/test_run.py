@@ -3,14 +3,20 @@
 import os
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import dns.exception
+import dns.message
+import dns.query
+import dns.rcode
 import pytest
 
 from tests.origin import serve
-from tests.process import Running, free_udp_port, running
+from tests.process import Running, free_udp_port, rtcguard, running
+from tests.zone import Zone
 
 
 def children(pid: int) -> dict[str, int]:
@@ -122,3 +128,60 @@ def _any_answer(run: Running, url: str) -> bool:
             except TimeoutError:
                 continue
     return False
+
+
+def test_the_sinkhole_is_a_process_of_its_own(tmp_path: Path) -> None:
+    """Its names, its ledger, its end and its return."""
+    port = free_udp_port()
+    zone = Zone()
+    zone.add("a.example A 192.0.2.1")
+    with zone.serving():
+        upstream = f"127.0.0.1:{zone.port}"
+        config = f'sinkhole: {{listen: "127.0.0.1:{port}", upstream: "{upstream}"}}\n'
+        with running(tmp_path, config) as run:
+            assert f"DNS     127.0.0.1:{port} (udp and tcp), STUN names: refuse" in run.lines
+            assert _ask(port, "a.example") == dns.rcode.NOERROR
+            assert _ask(port, "stun.a.example") == dns.rcode.NXDOMAIN
+            assert len(children(run.process.pid)) == 2
+            sinkhole = _of_port(port)
+            os.kill(sinkhole, signal.SIGKILL)
+            assert eventually(lambda: _ask(port, "stun.a.example") == dns.rcode.NXDOMAIN)
+            assert "the sinkhole process runs again" in run.log.read_text()
+            run.stop()
+            (row,) = run.report("client")
+            assert row["key"] == "127.0.0.1" and row["actions"]["refused"] >= 1
+
+
+def _ask(port: int, name: str) -> dns.rcode.Rcode | None:
+    query = dns.message.make_query(name, "A")
+    try:
+        return dns.query.udp(query, "127.0.0.1", port=port, timeout=1).rcode()
+    except (dns.exception.Timeout, OSError):
+        return None
+
+
+def _of_port(port: int) -> int:
+    """The process that has a UDP socket on this port."""
+    shown = subprocess.run(
+        ["ss", "-Hulnp", f"sport = :{port}"], capture_output=True, text=True, check=True
+    ).stdout
+    return int(shown.partition("pid=")[2].partition(",")[0])
+
+
+@pytest.mark.parametrize(
+    ("sinkhole", "problem"),
+    [
+        ("{listen: '192.0.2.9:5300', upstream: 127.0.0.1}", "sinkhole.listen: cannot bind udp "
+         "192.0.2.9:5300: Cannot assign requested address; no interface has this address: write "
+         "one of this machine's there"),
+        ("{listen: '127.0.0.1:5300'}", "sinkhole listens, but has no upstream"),
+        ("{listen: '127.0.0.1:5300', upstream: dns.example}", "is not an IP address"),
+    ],
+)  # fmt: skip
+def test_a_sinkhole_that_cannot_start_says_why(tmp_path: Path, sinkhole: str, problem: str) -> None:
+    file = tmp_path / "rtcguard.yaml"
+    file.write_text(f"version: 1\nstun: {{listen: []}}\nsinkhole: {sinkhole}\n")
+    done = rtcguard(["run", "--config", str(file)], tmp_path / "state")
+    assert done.returncode == 2
+    (line,) = done.stderr.decode().splitlines()
+    assert problem in line
