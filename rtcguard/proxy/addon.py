@@ -19,6 +19,7 @@ from rtcguard.proxy import flows, interim  # noqa: F401  the latter mends mitmpr
 from rtcguard.proxy.bodies import LIMIT, Plan, request_plan, response_plan, unread_plan
 from rtcguard.proxy.confirmed import Confirmed
 from rtcguard.proxy.documents import MADE_PATH, REPORT_PATH, Documents
+from rtcguard.proxy.names import NameJudge
 from rtcguard.proxy.sockets import Sockets
 from rtcguard.proxy.streaming import Gate, Lines, can_decode
 from rtcguard.proxy.turn import Turn
@@ -42,7 +43,8 @@ class RtcGuard:
     def __init__(
         self, policy: Policy, key: bytes, record: Recorder, confirmed: Confirmed, site: Site
     ) -> None:
-        self.addons = [Turn(policy, record)]  # mitmproxy adds them with this one
+        # mitmproxy adds them with this one.
+        self.addons = [Turn(policy, record), NameJudge(policy, record)]
         self._config = policy.config
         self._documents = Documents(policy, key)
         self._sockets = Sockets(lenient=self._lenient)
