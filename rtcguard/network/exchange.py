@@ -21,9 +21,10 @@ from rtcguard.network.answers import Answer
 from rtcguard.network.cache import Question
 
 PAYLOAD: Final = 1232  # bytes of a UDP answer that no path has to cut (RFC 9715)
-SITE: Final = "rtcguard.test"  # the proxy's own page
 _TTL: Final = 60  # seconds that clients keep an answer of ours
-_SOA: Final = dns.rdata.from_text("IN", "SOA", f"{SITE}. nobody.{SITE}. 1 3600 600 86400 {_TTL}")
+_SOA: Final = dns.rdata.from_text(
+    "IN", "SOA", f"rtcguard.test. nobody.rtcguard.test. 1 3600 600 86400 {_TTL}"
+)
 _HEADER: Final = struct.Struct("!HHHHHH")
 
 

@@ -26,7 +26,7 @@ import dns.reversename
 from rtcguard.ice import address as addresses
 from rtcguard.network import answers
 from rtcguard.network.answers import Answer, plain
-from rtcguard.network.exchange import SITE, addressed, bare, denied, respond
+from rtcguard.network.exchange import addressed, bare, denied, respond
 from rtcguard.network.names import Known, Names
 from rtcguard.policy.decide import Decision, decide_name
 from rtcguard.policy.model import Policy
@@ -70,8 +70,6 @@ def judge(
     if asked.rdclass != dns.rdataclass.IN or asked.rdtype in _REFUSED:
         return Judged(bare(query, dns.rcode.REFUSED))
     name, config = plain(asked.name), policy.config
-    if name == SITE and config.gateway.transparent:
-        return Judged(addressed(query, [local]))
     if config.mode == "enforce" and _RESOLVER.fullmatch(name):
         return Judged(denied(query, dns.rcode.NOERROR))
     if _NOWHERE.fullmatch(name) or _is_of_this_network(name, policy):

@@ -98,7 +98,7 @@ def test_the_shipped_gateway_leaves_nothing_closed_by_mistake() -> None:
     assert list(gateway_command.notes(config)) == []
     text = ruleset.ruleset(config)
     assert "redirect to :8082" in text
-    assert "2620:fe::9" in text
+    assert "redirect to :5300" in text
     assert {route.family for route in firewall.routes(config)} == {"4", "6"}
 
 

@@ -26,7 +26,6 @@ from rtcguard.network.names import Names, names_of
 from rtcguard.network.sinkhole import Judged
 from rtcguard.policy.model import (
     Config,
-    Gateway,
     Match,
     Policy,
     Relay,
@@ -249,16 +248,6 @@ def test_public_servers_are_not_told_addresses_of_this_network(
 
 def test_a_domain_called_local_is_an_offices_own() -> None:
     assert rcode(judge("server.corp.local")) == "on"
-
-
-def test_the_local_site() -> None:
-    gateway = policy(gateway=Gateway(transparent=True))
-    assert given_addresses(judge("rtcguard.test", of=gateway)) == [LOCAL]
-    assert given_addresses(judge("rtcguard.test", "AAAA", of=gateway)) == []
-    assert given_addresses(judge("rtcguard.test", "AAAA", of=gateway, local="fd00::1")) == [
-        "fd00::1"
-    ]
-    assert rcode(judge("rtcguard.test")) == "on"
 
 
 # Rules ------------------------------------------------------------------------------------------
