@@ -13,7 +13,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import Final, Literal
 
-from rtcguard.policy.decide import approved_hosts
+from rtcguard.policy.decide import approved_names
 from rtcguard.policy.model import Config
 
 # stun: a STUN or TURN server. relay: an approved TURN server. seen: named in a page's list of ICE
@@ -123,7 +123,7 @@ def names_of(config: Config) -> Names:
     """What a configuration says, beside what is known of itself."""
     sinkhole = config.sinkhole
     return Names(
-        approved=approved_hosts(config.relay),
+        approved=approved_names(config.relay),
         kept=frozenset(sinkhole.keep),
         configured=frozenset(sinkhole.names),
         site_servers=config.relay.site_servers == "keep",
