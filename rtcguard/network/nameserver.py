@@ -115,6 +115,7 @@ class NameServer:
                 writer.transport.abort()
             await self._forwarding.close()
             await asyncio.gather(*tasks, *self._conversations, return_exceptions=True)
+            await asyncio.sleep(0)  # connections are closed by the loop's next round
             self._troubles.flush()
 
     def close(self) -> None:
