@@ -21,7 +21,7 @@ from rtcguard.app.doctor.check import Check, Result
 from rtcguard.app.settings import State, read_config
 from rtcguard.ice.server import parse_uri, timed_credentials
 from rtcguard.network.allocation import Allocation
-from rtcguard.network.udp import StunServer
+from rtcguard.network.server import StunServer
 from rtcguard.policy.model import Policy
 from tests.app.doctoring import examine, relays, with_secret, with_user
 from tests.lab.ca import LabCA
@@ -389,7 +389,11 @@ def test_this_machine(tmp_path: Path) -> None:
         found = examine(machine(tmp_path, file))
         assert found.passed and not found.of("warning"), found.rows
         names = [name for name, _ in found.rows]
-        assert names == ["ledger", f"proxy 127.0.0.1:{run.port}", f"STUN 127.0.0.1:{port}"]
+        assert names == [
+            "ledger",
+            f"proxy 127.0.0.1:{run.port}",
+            *[f"STUN 127.0.0.1:{port}"] * 2,  # over UDP and TCP
+        ]
     found = examine(machine(tmp_path, file))  # it has ended
     assert [name for name, result in found.rows if result.status == "failed"] == names[1:]
 
@@ -403,7 +407,8 @@ def test_each_answer(tmp_path: Path, answer: str, monkeypatch: pytest.MonkeyPatc
     with responder(Policy(read_config(file))) as port:
         file.write_text(f"version: 1\nstun: {{answer: {answer}, listen: ['127.0.0.1:{port}']}}\n")
         found = examine(machine(tmp_path, file))
-    assert answer in found.the("ok", "").what
+    for over in ("UDP", "TCP"):
+        assert answer in found.the("ok", over).what
 
 
 def test_others_in_the_places_of_ours(tmp_path: Path) -> None:

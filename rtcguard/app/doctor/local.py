@@ -110,7 +110,7 @@ def _responder(listen: HostPort, answer: str) -> Callable[[], Awaitable[Sequence
 
 
 def _ask_responder(listen: HostPort, answer: str, kind: socket.SocketKind) -> list[Result]:
-    """A Binding request over UDP, or TCP where something takes connections there."""
+    """A Binding request over UDP or TCP."""
     over = "UDP" if kind == socket.SOCK_DGRAM else "TCP"
     request = stun.encode(stun.BINDING, stun.REQUEST, os.urandom(12))
     host = _local(listen[0])
@@ -121,7 +121,7 @@ def _ask_responder(listen: HostPort, answer: str, kind: socket.SocketKind) -> li
             asking.sendall(request)
             reply = stun.parse(asking.recv(2048))
         except ConnectionRefusedError:
-            return [Result("failed", "nothing listens there over UDP", _START)] * (over == "UDP")
+            return [Result("failed", f"nothing listens there over {over}", _START)]
         except TimeoutError:
             if answer == "silent":
                 return [Result("ok", f"something listens over {over}; it is told to be silent")]
