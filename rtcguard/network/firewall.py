@@ -24,6 +24,7 @@ PRIORITY: Final = 3478  # of its rules: before the main table, and before a VPN'
 COUNTERS: Final = {
     "stun": "STUN that the responder got",
     "stun_unanswered": "STUN that no responder listened for, dropped",
+    "errors": "ICMP errors of hosts, as about the responder's answers, dropped",
     "stun_tcp": "STUN over TCP, refused",
     "approved": "to and by approved TURN servers",
     "direct": "to networks of gateway.direct",

@@ -19,6 +19,7 @@ from rtcguard.policy.model import Config
 
 _STUN: Final = "@th,96,32 0x2112a442"  # RFC 8489 section 5: the magic cookie, in a datagram
 _STUN_TCP: Final = ("@ih,32,32 0x2112a442", "@ih,48,32 0x2112a442")  # bare, and RFC 4571 framed
+_ERRORS: Final = "{ destination-unreachable, time-exceeded, parameter-problem }"
 _RESET: Final = "reject with tcp reset"
 _NFPROTO: Final = {"ip": "ipv4", "ip6": "ipv6"}
 
@@ -120,6 +121,11 @@ class _Writer:
             "# Answers on connections that somebody else opened: servers stay reachable.",
             "meta l4proto tcp ct direction reply accept",
             *self._tcp(),
+            "# A host's own errors, as a closed socket sends them about an answer of the",
+            "# responder's, would go to the server in whose name it was given. Nobody needs them.",
+            self._stop(f"icmp type {_ERRORS} icmp code != frag-needed", "errors"),
+            self._stop(f"icmpv6 type {_ERRORS}", "errors"),
+            self._stop("meta l4proto { icmp, icmpv6 } ct state invalid", "errors"),
             "meta l4proto { icmp, icmpv6 } accept",
             self._stop("", "other_transport"),
         )

@@ -122,6 +122,24 @@ def fragments(payload: bytes) -> Send:
     return send
 
 
+def closed_port(wires: Wires, family: int) -> None:
+    """ICMP's "port unreachable", as the kernel sends it about an answer that comes too late."""
+    kind = socket.AF_INET if family == 4 else socket.AF_INET6
+    number = socket.IPPROTO_ICMP if family == 4 else socket.IPPROTO_ICMPV6
+
+    def make() -> socket.socket:
+        return socket.socket(kind, socket.SOCK_RAW, number)
+
+    if family == 4:  # about a packet of zeros
+        error = struct.pack("!BBHI", 3, 3, 0xFFFF - 0x0303, 0) + bytes(28)
+    else:  # the kernel makes the checksum, and looks at what it is about
+        sides = [socket.inet_pton(kind, host) for host in (stun_server(6), CLIENT.v6)]
+        about = struct.pack("!IHBB", 6 << 28, 8, 17, 64) + b"".join(sides) + bytes(8)
+        error = b"\1\4" + bytes(6) + about
+    with within(wires.lab.client, make) as client:
+        client.sendto(error, (stun_server(family), 0))
+
+
 def payloads(arrived: list[Arrived]) -> list[bytes]:
     return [packet.payload for packet in arrived]
 
@@ -151,6 +169,7 @@ FORBIDDEN: dict[str, tuple[Send, str]] = {
     "UDP-Lite": (transport(136), "other_transport"),
     "GRE": (transport(47), "other_transport"),
     "IPv6 in IP": (transport(41), "other_transport"),
+    "ICMP errors": (closed_port, "errors"),
 }
 
 

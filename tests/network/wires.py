@@ -235,12 +235,12 @@ class Wires:
     def arrived(
         self, send: Callable[[], object], family: int = 4, role: str = "client"
     ) -> list[Arrived]:
-        """What came to the internet from a machine in consequence of `send`; ICMP of IPv6, which
-        keeps its link alive, is left out."""
+        """What came to the internet from a machine in consequence of `send`; ICMP of IPv6 is left
+        out, as it keeps its link alive, but for errors."""
         self._mark(family, role)
         send()
         ours = [o for o in self._mark(family, role) if o.source in _SOURCES[role]]
-        return [one for one in ours if one.protocol != socket.IPPROTO_ICMPV6]
+        return [o for o in ours if o.protocol != socket.IPPROTO_ICMPV6 or o.payload[0] < 128]
 
     def _mark(self, family: int, role: str) -> list[Arrived]:
         self._number += 1
