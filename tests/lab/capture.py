@@ -74,7 +74,8 @@ def _packet(at: float, frame: bytes) -> Packet | None:
     for proto, kind in (("icmp", dpkt.icmp.ICMP), ("igmp", dpkt.igmp.IGMP)):
         if isinstance(inner, kind):
             return Packet(at, proto, src, dst)
-    return Packet(at, str(network.p), src, dst)
+    # Other protocols, and what follows the first fragment.
+    return Packet(at, str(network.p), src, dst, payload=bytes(inner))
 
 
 def read(path: Path) -> list[Packet]:

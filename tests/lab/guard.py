@@ -4,23 +4,39 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .net import APPROVED_TURN, GATEWAY
+from .net import APPROVED_TURN, GATEWAY, LAN, SINK
 from .process import LabError
 from .servers import APPROVED_SECRET, PORT
 from .world import ROOT, World
 
 PROXY_PORT = 8080
 PROXY = f"{GATEWAY.v4}:{PROXY_PORT}"
-READY_SECONDS = 15.0
+READY_SECONDS = 40.0
+RUNS_AGAIN = "process runs again"  # what the log says of each that died
 
 
-def _config(world: World, directory: Path, page_guard: bool, transport: str) -> Path:
+# As the gateway of its clients: nobody is told of a proxy or of a resolver, and the responder
+# answers for others.
+GATEWAY_CONFIG = f"""\
+stun: {{listen: ["0.0.0.0:3478", "[::]:3478"]}}
+sinkhole: {{listen: ["0.0.0.0:5300", "[::]:5300"], upstream: ["{SINK.v4}"],
+           clients: ["10.77.0.0/24", "2001:db8:77::/64"]}}
+gateway: {{interfaces: [{LAN}], transparent: true}}
+"""
+PROXY_CONFIG = f"""\
+stun: {{listen: ["{GATEWAY.v4}:3478"]}}
+"""
+
+
+def _config(world: World, directory: Path, page_guard: bool, transport: str, gateway: bool) -> Path:
     secret = directory / "turn.secret"
     secret.touch(mode=0o600)
     secret.write_text(APPROVED_SECRET + "\n")
@@ -35,28 +51,43 @@ relay:
       lifetime: 12h
   site_servers: drop
 page: {{guard: {str(page_guard).lower()}}}
-stun: {{listen: ["{GATEWAY.v4}:3478"]}}
 upstream: {{trusted_ca: {world.ca.certificate}}}
-""")
+{GATEWAY_CONFIG if gateway else PROXY_CONFIG}""")
     return file
+
+
+def _command_line(pid: int) -> bytes:
+    """Empty for a process that has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 class Guard:
     """One run of `rtcguard run`, and what it has to report afterwards."""
 
-    def __init__(self, world: World, directory: Path, page_guard: bool, transport: str) -> None:
+    def __init__(
+        self, world: World, directory: Path, page_guard: bool, transport: str, gateway: bool
+    ) -> None:
         directory.mkdir()
         self._world = world
         self._state = directory / "state"
-        self._config = _config(world, directory, page_guard, transport)
+        self._config = _config(world, directory, page_guard, transport, gateway)
         self._environment = {
             **os.environ,
             "RTCGUARD_STATE_DIR": str(self._state),
             "PYTHONPATH": str(ROOT),
         }
+        if gateway:  # first, so that nothing passes before rtcguard is ready
+            self.command("gateway", "up")
+        self.start()
+
+    def start(self) -> None:
+        """`rtcguard run`; also once more, after it was ended or killed."""
         argv = [sys.executable, "-m", "rtcguard", "run", "--config", str(self._config)]
-        self._process = world.lab.start(
-            world.lab.gateway, "rtcguard", [*argv, "--listen", PROXY], env=self._environment
+        self._process = self._world.lab.start(
+            self._world.lab.gateway, "rtcguard", [*argv, "--listen", PROXY], env=self._environment
         )
 
     @property
@@ -70,6 +101,30 @@ class Guard:
         if not self.ca.is_file():
             raise LabError(f"rtcguard is ready without {self.ca}")
 
+    def processes(self) -> list[int]:
+        """The process ids of those that `rtcguard run` watches over."""
+        run = self._process.pid
+        found = Path(f"/proc/{run}/task/{run}/children").read_text().split()
+        return [pid for pid in map(int, found) if b"multiprocessing-fork" in _command_line(pid)]
+
+    def kill(self, pid: int) -> None:
+        """Kill one of them, and wait until it runs again."""
+        before = self.log.count(RUNS_AGAIN)
+        os.kill(pid, signal.SIGKILL)
+        self._process.wait_until(
+            "process that runs again", lambda: self.log.count(RUNS_AGAIN) > before, READY_SECONDS
+        )
+
+    def kill_all(self) -> None:
+        """Kill the one that watches; the others end by themselves, and are waited for."""
+        others = self.processes()
+        self._process.stop(signal.SIGKILL)
+        deadline = time.monotonic() + READY_SECONDS
+        while any(map(_command_line, others)):
+            if time.monotonic() > deadline:
+                raise LabError(f"these outlive rtcguard: {others}\n{self._process.tail()}")
+            time.sleep(0.03)
+
     def stop(self) -> None:
         """End it, so that everything it knows is in the ledger."""
         self._process.stop()
@@ -80,25 +135,33 @@ class Guard:
 
     def report(self, by: str) -> dict[str, dict[str, Any]]:
         """`rtcguard report --by ... --format json`: its rows by their key."""
-        lab = self._world.lab
-        argv = [sys.executable, "-m", "rtcguard", "report", "--config", str(self._config)]
-        variables = [
-            f"{name}={self._environment[name]}" for name in ("RTCGUARD_STATE_DIR", "PYTHONPATH")
-        ]
-        text = lab.run(lab.gateway, "env", *variables, *argv, "--format", "json", "--by", by)
+        text = self.command("report", "--format", "json", "--by", by)
         return {str(row["key"]): row for row in json.loads(text)["rows"]}
+
+    def command(self, name: str, *arguments: str) -> str:
+        """What a command of rtcguard's says on the gateway, with this configuration."""
+        lab = self._world.lab
+        variables = [
+            f"{key}={self._environment[key]}" for key in ("RTCGUARD_STATE_DIR", "PYTHONPATH")
+        ]
+        rtcguard = ["env", *variables, sys.executable, "-m", "rtcguard", name, *arguments]
+        return lab.run(lab.gateway, *rtcguard, "--config", str(self._config))
 
 
 @contextmanager
 def running_guard(
-    world: World, *, page_guard: bool = True, transport: str = "udp"
+    world: World, *, page_guard: bool = True, transport: str = "udp", gateway: bool = False
 ) -> Iterator[Guard]:
     """rtcguard with a state folder of its own, for the time of a `with` block. `transport`: how
-    the approved TURN server is to be spoken to."""
+    the approved TURN server is to be spoken to; `gateway`: with the firewall up, and clients that
+    know of no proxy."""
     number = len(list(world.lab.directory.glob("guard-*")))
-    guard = Guard(world, world.lab.directory / f"guard-{number}", page_guard, transport)
+    directory = world.lab.directory / f"guard-{number}"
+    guard = Guard(world, directory, page_guard, transport, gateway)
     try:
         guard.wait()
         yield guard
     finally:
         guard.stop()
+        if gateway:
+            guard.command("gateway", "down")

@@ -17,7 +17,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_interface
 from pathlib import Path
@@ -57,7 +57,8 @@ SITE_TURN = _internet("20")
 STUN_ONLY = _internet("30")
 SITE = _internet("40")
 PEER = _internet("50")
-INTERNET = (APPROVED_TURN, SITE_TURN, STUN_ONLY, SITE, PEER)
+SINK = _internet("60")
+INTERNET = (APPROVED_TURN, SITE_TURN, STUN_ONLY, SITE, PEER, SINK)
 
 NAT = f"""
 table ip lab {{
@@ -132,6 +133,7 @@ class Lab:
         self._keep = os.environ.get("RTCGUARD_LAB_KEEP")
         self.directory = Path(tempfile.mkdtemp(prefix=f"{stem}-", dir=self._keep))
         self.client_link_local = ""
+        self._more: list[str] = []  # addresses of the client's
         self._processes: list[Process] = []
 
     def __enter__(self) -> Self:
@@ -154,7 +156,18 @@ class Lab:
     @property
     def client_addresses(self) -> tuple[str, ...]:
         """Every address that names the client to somebody else: none of them may leak."""
-        return (CLIENT.v4, CLIENT.v6, self.client_link_local, CLIENT_PUBLIC)
+        return (CLIENT.v4, CLIENT.v6, self.client_link_local, CLIENT_PUBLIC, *self._more)
+
+    @contextlib.contextmanager
+    def second_address(self, address: str) -> Iterator[None]:
+        """One more IPv6 address of the client's, as privacy extensions make them."""
+        self.run(self.client, "ip", "address", "add", f"{address}/64", "dev", LAN, "nodad")
+        self._more.append(address)
+        try:
+            yield
+        finally:
+            self._more.remove(address)
+            self.run(self.client, "ip", "address", "delete", f"{address}/64", "dev", LAN)
 
     def run(self, namespace: str, *argv: str) -> str:
         """Run a short command in a namespace and return what it printed; a failure raises."""

@@ -86,6 +86,15 @@ class Process:
 
         self.wait_until(f"listener on {protocol} {host}:{port}", listens, seconds)
 
+    def wait_end(self, seconds: float) -> None:
+        """Wait until it has ended by itself, and well."""
+        try:
+            code = self._popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise LabError(f"{self.name} runs after {seconds:g} s:\n{self.tail()}") from None
+        if code != 0:
+            raise LabError(f"{self.name} ended with {code}:\n{self.tail()}")
+
     def stop(self, ask: signal.Signals = signal.SIGTERM) -> None:
         """Ask it to end, wait, and kill it only if it does not; harmless when already ended."""
         if self._popen.poll() is None:

@@ -38,6 +38,7 @@ class Outcome:
     received: list[dict[str, Any]]  # what reached the site, line by line
     sent: list[Packet]  # what the client sent on its own link
     arrived: list[Packet]  # what arrived in the internet from one of the client's addresses
+    carried: list[Packet]  # what arrived there from elsewhere: from the gateway itself
     client_addresses: tuple[str, ...]
 
     @property
@@ -95,31 +96,50 @@ class Outcome:
 
 
 @dataclass
-class Session:
-    """One browser for any number of pages, with the site and the captures around it.
+class Sights:
+    """What was recorded on all sides; there when the `with` block has ended that made it."""
 
-    What was recorded is there when the session has ended.
-    """
+    client_addresses: tuple[str, ...]
+    received: list[dict[str, Any]] = field(default_factory=list)
+    sent: list[Packet] = field(default_factory=list)
+    arrived: list[Packet] = field(default_factory=list)
+    carried: list[Packet] = field(default_factory=list)
+
+    def outcome(self, page: dict[str, Any]) -> Outcome:
+        """All of it, seen as what one page, or one program, left behind."""
+        return Outcome(
+            page, self.received, self.sent, self.arrived, self.carried, self.client_addresses
+        )
+
+
+@dataclass
+class Session:
+    """One browser for any number of pages, with the site and the captures around it."""
 
     origin: str
     tabs: Tabs
     keep: str  # how the files with what pages wrote begin
-    client_addresses: tuple[str, ...]
+    seen: Sights
     pages: int = 0
-    received: list[dict[str, Any]] = field(default_factory=list)
-    sent: list[Packet] = field(default_factory=list)
-    arrived: list[Packet] = field(default_factory=list)
+
+    @property
+    def client_addresses(self) -> tuple[str, ...]:
+        return self.seen.client_addresses
+
+    @property
+    def arrived(self) -> list[Packet]:
+        return self.seen.arrived
 
     def open(self, path: str) -> dict[str, Any]:
         """Open a page in a tab of its own and return what it wrote down when it was done."""
         return self.open_all([path])[0]
 
     def open_all(self, paths: Sequence[str]) -> list[dict[str, Any]]:
-        """The same for some pages at a time, each in a tab of its own."""
+        """The same for some pages at a time, each in a tab of its own: paths or whole URLs."""
         with ExitStack() as stack:
             tabs = [stack.enter_context(self.tabs.open()) for _ in paths]
             for tab, path in zip(tabs, paths, strict=True):
-                tab.goto(f"{self.origin}/{path}")
+                tab.goto(path if ":" in path else f"{self.origin}/{path}")
             read = [finish(tab, PAGE_SECONDS) for tab in tabs]
         for page in read:
             Path(f"{self.keep}-{self.pages}.json").write_text(json.dumps(page, indent=1))
@@ -128,7 +148,7 @@ class Session:
 
     def outcome(self, page: dict[str, Any]) -> Outcome:
         """All that the session recorded, seen as what one of its pages left behind."""
-        return Outcome(page, self.received, self.sent, self.arrived, self.client_addresses)
+        return self.seen.outcome(page)
 
 
 class World:
@@ -189,39 +209,53 @@ class World:
             site.stop()
 
     @contextmanager
-    def session(
-        self,
-        authorities: Sequence[Path],
-        *,
-        scheme: str = "https",
-        camera: bool = False,
-        proxy: str | None = None,
-        browser: Browser = "chromium",
-        application: str | None = None,
-    ) -> Iterator[Session]:
-        """A browser of its own, watched from every side for the time of a `with` block."""
+    def watch(self, application: str | None = None) -> Iterator[Sights]:
+        """The site, watched from every side for the time of a `with` block."""
         lab, number = self.lab, self._sessions
         self._sessions += 1
         record = lab.directory / f"site-{number}.jsonl"
         client = Capture(lab, lab.client, LAN, "out", lab.directory / f"client-{number}.pcap")
         internet = Capture(lab, lab.internet, WAN, "in", lab.directory / f"internet-{number}.pcap")
+        addresses = lab.client_addresses
+        seen = Sights(addresses)
         with (
             self._application(application) as options,
             self._site(record, options),
             client,
             internet,
+        ):
+            yield seen
+        seen.received += [json.loads(line) for line in record.read_text().splitlines()]
+        seen.sent += client.packets
+        for packet in internet.packets:
+            (seen.arrived if packet.src in addresses else seen.carried).append(packet)
+
+    @contextmanager
+    def session(
+        self,
+        authorities: Sequence[Path],
+        *,
+        scheme: str = "https",
+        host: str = SITE_NAME,
+        camera: bool = False,
+        proxy: str | None = None,
+        browser: Browser = "chromium",
+        application: str | None = None,
+    ) -> Iterator[Session]:
+        """A browser of its own, watched from every side for the time of a `with` block. `host`: how
+        the site is called, by its name or by one of its addresses."""
+        lab = self.lab
+        name = f"[{host}]" if ":" in host else host
+        with (
+            self.watch(application) as seen,
             OPENERS[browser](lab, authorities, camera=camera, proxy=proxy) as tabs,
         ):
-            session = Session(
-                origin=f"{scheme}://{SITE_NAME}",
+            yield Session(
+                origin=f"{scheme}://{name}",
                 tabs=tabs,
-                keep=str(lab.directory / f"page-{number}"),
-                client_addresses=lab.client_addresses,
+                keep=str(lab.directory / f"page-{self._sessions - 1}"),
+                seen=seen,
             )
-            yield session
-        session.received += [json.loads(line) for line in record.read_text().splitlines()]
-        session.sent += client.packets
-        session.arrived += [item for item in internet.packets if item.src in lab.client_addresses]
 
     def call(
         self,
@@ -229,6 +263,7 @@ class World:
         authorities: Sequence[Path],
         *,
         scheme: str = "https",
+        host: str = SITE_NAME,
         camera: bool = False,
         proxy: str | None = None,
         browser: Browser = "chromium",
@@ -238,6 +273,7 @@ class World:
         with self.session(
             authorities,
             scheme=scheme,
+            host=host,
             camera=camera,
             proxy=proxy,
             browser=browser,
