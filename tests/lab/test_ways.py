@@ -1,7 +1,8 @@
 """Every way around the page guard: it leaks without rtcguard, and comes to nothing behind it.
 
 All ways are tried in one session of a browser without rtcguard and in one behind it; each test then
-looks at what came of its way.
+looks at what came of its way. Those that stay open in ring 1, and the races, are tried once more
+behind rtcguard's gateway: no packet of theirs gets past it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -16,10 +18,11 @@ from . import ways
 from .capture import Packet, flows
 from .claims import assert_connected_over_relay, assert_page_learned_nothing
 from .guard import PROXY, PROXY_PORT, running_guard
-from .leaks import past_proxy
-from .net import GATEWAY, STUN_ONLY
+from .leaks import addresses_in, past_proxy
+from .net import CLIENT_PUBLIC, GATEWAY, STUN_ONLY
 from .servers import ATTEMPT_PORTS
-from .world import BROWSERS, Browser, Outcome, World
+from .transparent.claims import assert_nothing_leaves, assert_site_told_nothing
+from .world import BROWSERS, Browser, Outcome, Sights, World
 
 pytestmark = pytest.mark.lab
 
@@ -63,6 +66,7 @@ RACES = {
     "srcdoc in place of a page, looked for all the time": LOOKED_FOR,
     "sandboxed srcdoc in innerHTML": "Chromium showed the page's own srcdoc in 2 of 8 tries",
 }
+REACHED = [name for name in NAMES if name in OPEN_BOTH | RACES]
 
 
 @dataclass(frozen=True)
@@ -74,12 +78,22 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Held:
+    """The open ways and the races behind the gateway."""
+
+    attempts: dict[str, ways.Attempt]
+    seen: Sights
+    destinations: dict[str, dict[str, Any]]  # what the ledger has of each
+
+
+@dataclass(frozen=True)
 class Trial:
-    """One browser, without rtcguard and behind it."""
+    """One browser, without rtcguard, behind it, and behind its gateway."""
 
     browser: Browser
     bare: Run
     guarded: Run
+    held: Held
 
 
 def _run(world: World, browser: Browser, *, guarded: bool) -> Run:
@@ -91,6 +105,14 @@ def _run(world: World, browser: Browser, *, guarded: bool) -> Run:
         written = ways.try_all(session, NAMES)
         page = session.open("data.html")
     return Run(ways.attempts(session, written), session.outcome(page))
+
+
+def _held(world: World, browser: Browser) -> Held:
+    with running_guard(world, gateway=True) as guard:
+        with world.session([guard.ca], browser=browser) as session:
+            written = ways.try_all(session, REACHED)
+        attempts = ways.attempts(session, written)
+        return Held(attempts, session.seen, guard.report("destination"))
 
 
 @pytest.fixture(scope="module")
@@ -109,10 +131,14 @@ def trial(request: pytest.FixtureRequest, world: World, told: dict[str, list[str
         browser,
         bare=_run(world, browser, guarded=False),
         guarded=_run(world, browser, guarded=True),
+        held=_held(world, browser),
     )
     for name in NAMES:
         bare, guarded = made.bare.attempts[name], made.guarded.attempts[name]
         told[name].append(f"{browser} bare {bare.verdict}, guarded {guarded.verdict}")
+    for name, attempt in made.held.attempts.items():
+        packets = f"{made.bare.attempts[name].packets} packets bare, {attempt.packets} past it"
+        told[name].append(f"{browser} behind the gateway: {packets}")
     return made
 
 
@@ -151,3 +177,25 @@ def test_after_all_ways_a_call_connects_over_the_relay(trial: Trial) -> None:
     assert trial.bare.call.page["connected"] and trial.bare.call.local_type != "relay"
     assert_connected_over_relay(trial.guarded.call)
     assert_page_learned_nothing(trial.guarded.call)
+
+
+@pytest.mark.parametrize("way", REACHED)
+def test_past_the_gateway_the_way_sends_nothing(trial: Trial, way: str) -> None:
+    """Nor does the page learn the public address: nobody answered who could tell it."""
+    assert trial.bare.attempts[way].packets > 0, "no control"
+    attempt = trial.held.attempts[way]
+    assert attempt.packets == 0, attempt
+    assert CLIENT_PUBLIC not in addresses_in(str(attempt.page), [CLIENT_PUBLIC])
+
+
+def test_past_the_gateway_nothing_else_was_sent(trial: Trial) -> None:
+    assert_nothing_leaves(trial.held.seen)
+    assert_site_told_nothing(trial.held.seen)
+
+
+def test_the_ledger_tells_of_the_ways_that_got_around(trial: Trial) -> None:
+    """What stays open in ring 1 got as far as the responder."""
+    for number, way in enumerate(REACHED):
+        if way in OPEN[trial.browser]:
+            row = trial.held.destinations.get(f"{STUN_ONLY.v4}:{ATTEMPT_PORTS[number]}")
+            assert row and set(row["actions"]) == {"refused"}, (way, row)
