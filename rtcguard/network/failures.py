@@ -1,4 +1,4 @@
-"""What went wrong with single packets: counted, and logged once a second at most."""
+"""What went wrong with single packets: counted by its kind, and logged once a second at most."""
 
 import logging
 import time
@@ -7,20 +7,23 @@ _log = logging.getLogger(__name__)
 
 
 class Failures:
-    """Counts what went wrong, and logs the count and the last of it once a second at most."""
+    """Counts for one server, `name`: of each kind how often, and the last error."""
 
-    def __init__(self) -> None:
-        self._count = 0
-        self._last: Exception | None = None
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._counts: dict[str, tuple[int, Exception | None]] = {}
         self._logged = float("-inf")
 
-    def add(self, error: Exception) -> None:
-        self._count += 1
-        self._last = error
+    def add(self, error: Exception | None, what: str = "failures") -> None:
+        count, _ = self._counts.get(what, (0, None))
+        self._counts[what] = (count + 1, error)
         if time.monotonic() - self._logged >= 1:
             self.flush()
 
     def flush(self) -> None:
-        if self._count:
-            _log.warning("STUN: %d failures, the last: %r", self._count, self._last)
-            self._count, self._logged = 0, time.monotonic()
+        if not self._counts:
+            return
+        for what, (count, error) in self._counts.items():
+            last = "" if error is None else f", the last: {error!r}"
+            _log.warning("%s: %s (%d)%s", self._name, what, count, last)
+        self._counts, self._logged = {}, time.monotonic()

@@ -7,7 +7,6 @@ with SERVFAIL: it is never passed on unjudged.
 
 import asyncio
 import contextlib
-import logging
 import socket
 import struct
 import time
@@ -21,10 +20,12 @@ import dns.rcode
 from rtcguard.errors import StartError
 from rtcguard.ice import address as addresses
 from rtcguard.network import exchange, sinkhole
+from rtcguard.network.failures import Failures
 from rtcguard.network.forwarding import Forwarding
 from rtcguard.network.limits import Budget
 from rtcguard.network.names import names_of
-from rtcguard.network.query_sockets import Datagrams, SocketAddress, bind
+from rtcguard.network.query_sockets import Datagrams, SocketAddress
+from rtcguard.network.sockets import bind_both
 from rtcguard.network.upstreams import NoAnswer, Upstreams
 from rtcguard.policy.decide import within
 from rtcguard.policy.model import HostPort, Policy
@@ -38,8 +39,6 @@ _MOST_OF_ONE: Final = 32  # connections of one client
 _MOST_PIPELINED: Final = 16  # queries of one connection (RFC 7766 section 6.2.1)
 _IDLE: Final = 10.0  # seconds that a connection may say nothing
 _LEARN_EVERY: Final = 20.0  # seconds
-
-_log = logging.getLogger(__name__)
 
 Recorder = Callable[[list[Record]], object]
 
@@ -64,7 +63,7 @@ class NameServer:
         self._learned = learned
         self._names = names_of(config)
         self._budget = Budget(_RATE, _BURST)
-        self._troubles = _Troubles()
+        self._failures = Failures("DNS")
         self._tasks: set[asyncio.Task[None]] = set()
         self._conversations: dict[asyncio.Task[Any], asyncio.StreamWriter] = {}
         self._connections: dict[str, int] = {}  # by client
@@ -78,9 +77,9 @@ class NameServer:
         self._listeners: list[socket.socket] = []
         try:
             for host, port in config.sinkhole.listen:
-                self._datagrams.append(Datagrams(bind(host, port, socket.SOCK_DGRAM)))
-                bound = self._datagrams[-1].local[1]  # where the port was 0: the same for TCP
-                self._listeners.append(bind(host, bound, socket.SOCK_STREAM))
+                bound, listening = bind_both("sinkhole.listen", host, port)
+                self._datagrams.append(Datagrams(bound))
+                self._listeners.append(listening)
         except StartError:
             self.close()
             raise
@@ -116,7 +115,7 @@ class NameServer:
             await self._forwarding.close()
             await asyncio.gather(*tasks, *self._conversations, return_exceptions=True)
             await asyncio.sleep(0)  # connections are closed by the loop's next round
-            self._troubles.flush()
+            self._failures.flush()
 
     def close(self) -> None:
         """Unbinds."""
@@ -127,9 +126,11 @@ class NameServer:
 
     def _admits(self, client: str) -> bool:
         if not self._is_client(client):
-            self._troubles.add("queries of others than sinkhole.clients were dropped")
+            self._failures.add(None, "queries of others than sinkhole.clients were dropped")
         elif not self._budget.spend(client, time.monotonic()):
-            self._troubles.add(f"queries were dropped: more than {_RATE:.0f} a second of a client")
+            self._failures.add(
+                None, f"queries were dropped: more than {_RATE:.0f} a second of a client"
+            )
         else:
             return True
         return False
@@ -143,7 +144,7 @@ class NameServer:
             if source[1] == 0 or not self._admits(client):
                 continue
             if len(self._tasks) >= _MOST_QUERIES:
-                self._troubles.add("queries were dropped: too many wait for an upstream")
+                self._failures.add(None, "queries were dropped: too many wait for an upstream")
                 continue
             self._start(self._by_datagram(datagrams, wire, source, client, local))
 
@@ -155,7 +156,7 @@ class NameServer:
             try:
                 datagrams.send(answer, source, local)
             except OSError as error:  # the client's network is gone, or its buffer full
-                self._troubles.add("answers could not be sent", error)
+                self._failures.add(error, "answers could not be sent")
 
     # TCP ------------------------------------------------------------------------------------
 
@@ -166,7 +167,7 @@ class NameServer:
             if not self._admits(client):
                 return
             if of_one >= _MOST_OF_ONE or len(self._conversations) >= _MOST_CONNECTIONS:
-                self._troubles.add("connections were closed: too many are open")
+                self._failures.add(None, "connections were closed: too many are open")
                 return
             with self._counted(client, writer):
                 await self._converse(reader, writer, client)
@@ -231,7 +232,7 @@ class NameServer:
         try:
             return await self._judged(wire, client, local, udp=udp)
         except Exception as error:
-            self._troubles.add("queries could not be judged", error)
+            self._failures.add(error, "queries could not be judged")
             return exchange.failure(wire, dns.rcode.SERVFAIL)
 
     async def _judged(self, wire: bytes, client: str, local: str, *, udp: bool) -> bytes | None:
@@ -265,25 +266,5 @@ class NameServer:
                 learned = await loop.run_in_executor(None, self._learned)
                 self._names = self._names.learning(learned)
             except Exception as error:
-                self._troubles.add("the names that pages had could not be read", error)
+                self._failures.add(error, "the names that pages had could not be read")
             await asyncio.sleep(_LEARN_EVERY)
-
-
-class _Troubles:
-    """Counts what went wrong, by kind, and logs the counts once a second at most."""
-
-    def __init__(self) -> None:
-        self._counts: dict[str, tuple[int, Exception | None]] = {}
-        self._logged = float("-inf")
-
-    def add(self, what: str, error: Exception | None = None) -> None:
-        count, _ = self._counts.get(what, (0, None))
-        self._counts[what] = (count + 1, error)
-        if time.monotonic() - self._logged >= 1:
-            self.flush()
-
-    def flush(self) -> None:
-        for what, (count, error) in self._counts.items():
-            last = "" if error is None else f", the last: {error or repr(error)}"
-            _log.warning("DNS: %s (%d)%s", what, count, last)
-        self._counts, self._logged = {}, time.monotonic()

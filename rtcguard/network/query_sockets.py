@@ -1,24 +1,14 @@
 """UDP sockets that know which of the machine's addresses a datagram was sent to, for asyncio."""
 
-import contextlib
-import errno
 import socket
 import struct
 import sys
 from collections.abc import Iterator
 from typing import Final
 
-from rtcguard.errors import StartError
-from rtcguard.ice.address import host_port
 from rtcguard.policy.model import HostPort
 
 BATCH: Final = 64  # datagrams read from one socket before the others have their turn
-_HINTS: Final = {
-    errno.EADDRINUSE: "stop the program that uses it (systemd-resolved?), or write another there",
-    errno.EACCES: "run rtcguard with the right to do so, or write a port above 1023 there",
-    errno.EADDRNOTAVAIL: "no interface has this address: write one of this machine's there",
-    errno.EAFNOSUPPORT: "this machine has no such protocol (IPv6 off?): take the address out",
-}
 _PKTINFO4: Final = struct.Struct("=I4s4s")  # in_pktinfo: interface, own address, header's address
 _PKTINFO6: Final = struct.Struct("=16sI")  # in6_pktinfo: address, interface
 
@@ -66,31 +56,3 @@ class Datagrams:
         else:
             own = _PKTINFO4.pack(0, socket.inet_aton(local), bytes(4))
             self.socket.sendmsg((wire,), [(socket.IPPROTO_IP, socket.IP_PKTINFO, own)], 0, to)
-
-
-def bind(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
-    """A non-blocking socket, one for TCP listening; a host name is bound at its first address.
-    Raises StartError."""
-    protocol = "udp" if kind == socket.SOCK_DGRAM else "tcp"
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=kind)[0]
-        bound = socket.socket(family, kind)
-        with contextlib.ExitStack() as failed:
-            failed.callback(bound.close)
-            if family == socket.AF_INET6:  # IPv4 has sockets of its own
-                bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            bound.setblocking(False)
-            if kind == socket.SOCK_STREAM:
-                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            bound.bind(address)
-            if kind == socket.SOCK_STREAM:
-                bound.listen()
-            failed.pop_all()
-    except (OSError, UnicodeError) as error:  # the latter for what cannot be a host name
-        problem = getattr(error, "strerror", None) or error
-        hint = _HINTS.get(getattr(error, "errno", 0), "write another address there")
-        shown = host_port(host, port)
-        raise StartError(
-            f"sinkhole.listen: cannot bind {protocol} {shown}: {problem}; {hint}"
-        ) from error
-    return bound

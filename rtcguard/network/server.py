@@ -51,7 +51,7 @@ class StunServer:
         self.policy = policy
         self._record = record
         self._reception = Reception(policy)
-        self._failures = Failures()
+        self._failures = Failures("STUN")
         self._selector = selectors.DefaultSelector()
         self._connections = Connections(self._selector, limits or Limits())
         self._udp: list[UdpPort] = []
@@ -64,7 +64,7 @@ class StunServer:
             raise
 
     def _bind(self, host: str, port: int, transparent: bool) -> None:
-        bound, listening = bind_both(host, port, transparent=transparent)
+        bound, listening = bind_both("stun.listen", host, port, transparent=transparent)
         self._tcp.append(TcpPort(listening, self._connections))
         make = BatchedPort if batch.AVAILABLE else UdpPort
         try:

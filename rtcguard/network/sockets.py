@@ -1,4 +1,4 @@
-"""Binding what `stun.listen` names; what cannot be bound is told in one line."""
+"""Binding what the configuration names; what cannot be bound is told in one line."""
 
 import errno
 import socket
@@ -26,17 +26,17 @@ _NAMES = {socket.SOCK_DGRAM: "udp", socket.SOCK_STREAM: "tcp"}
 
 
 def bind_both(
-    host: str, port: int, *, transparent: bool = False
+    key: str, host: str, port: int, *, transparent: bool = False
 ) -> tuple[socket.socket, socket.socket]:
-    """A UDP and a TCP socket with the same port. Raises StartError.
+    """A UDP and a TCP socket with the same port; `key` is where the configuration names them.
 
-    Port 0 is any port that is free for both.
+    Port 0 is any port that is free for both. Raises StartError.
     """
     tries = 1 if port else _TRIES
     while True:
-        bound = _bind(host, port, socket.SOCK_DGRAM, transparent=transparent)
+        bound = _bind(key, host, port, socket.SOCK_DGRAM, transparent=transparent)
         try:
-            return bound, _bind(host, bound.getsockname()[1], socket.SOCK_STREAM)
+            return bound, _bind(key, host, bound.getsockname()[1], socket.SOCK_STREAM)
         except StartError:
             bound.close()
             tries -= 1
@@ -45,7 +45,7 @@ def bind_both(
 
 
 def _bind(
-    host: str, port: int, kind: socket.SocketKind, *, transparent: bool = False
+    key: str, host: str, port: int, kind: socket.SocketKind, *, transparent: bool = False
 ) -> socket.socket:
     """A non-blocking UDP socket, or a TCP socket that listens; a host name is bound at its first
     address. `transparent`: for packets on their way to others, which a rule brings here.
@@ -75,7 +75,7 @@ def _bind(
         problem = getattr(error, "strerror", None) or error
         hint = _HINTS.get(getattr(error, "errno", 0), "write another address there")
         shown = f"{_NAMES[kind]} {host_port(host, port)}"
-        raise StartError(f"stun.listen: cannot bind {shown}: {problem}; {hint}") from error
+        raise StartError(f"{key}: cannot bind {shown}: {problem}; {hint}") from error
     return bound
 
 

@@ -83,7 +83,7 @@ def side(make: type[UdpPort], host: str, client: str, policy: Policy) -> Iterato
         with socket.socket(family, socket.SOCK_DGRAM) as sender:
             sender.bind((client, 0))
             sender.setblocking(False)
-            yield Side(make(bound), sender, Reception(policy), Failures())
+            yield Side(make(bound), sender, Reception(policy), Failures("STUN"))
 
 
 @settings(max_examples=150, deadline=None)
