@@ -8,7 +8,11 @@ them, and two responders would talk to each other for ever.
 A request with an attribute that must be understood and is not gets 420 in place of 403 (and of a
 decoy): RFC 8489 section 6.3.1 asks that before anything that a method or its use decides, and 403
 is such a decision (RFC 8656 section 7.2). Clients end on either. Never 401, on which clients ask
-again with their user name, nor 300 with an ALTERNATE-SERVER, which sends them elsewhere.
+again with their user name, nor an ALTERNATE-SERVER, which sends them elsewhere.
+
+TURN's Allocate is the exception: browsers take no 403 to it before they have been asked for
+credentials (both went on for ten seconds and more), but give up at once on 300 Try Alternate that
+names no other server. So that is what it gets; other clients end on it as on any error.
 
 No amplifier: an answer is never more than MAX_GROWTH bytes longer than its request.
 """
@@ -31,6 +35,7 @@ from rtcguard.policy.record import Record
 MAX_GROWTH: Final = 24
 
 _FORBIDDEN = (stun.ERROR_CODE, stun.error_code(403, "Forbidden"))
+_NOWHERE_ELSE = (stun.ERROR_CODE, stun.error_code(300, "Forbidden"))
 # Shorter than RFC 8489's "Unknown Attribute", for the sake of MAX_GROWTH.
 _UNKNOWN = (stun.ERROR_CODE, stun.error_code(420, "Unknown"))
 # Port 9 is discard; 0.0.0.0 and 0100::/64 (RFC 6666) reach nobody.
@@ -99,6 +104,9 @@ def answer(
     elif mode == "decoy" and message.method == stun.BINDING:
         datagram = _decoy(message, 6 if ":" in source[0] else 4, fingerprint is not None)
         action, outcome = "refused", "answered with an address that reaches nobody"
+    elif message.method == stun.ALLOCATE and not message.classic:
+        datagram = _error(message, fingerprint, _NOWHERE_ELSE)
+        action, outcome = "refused", "refused with 300, and no other server named"
     else:
         datagram = _error(message, fingerprint, _FORBIDDEN)
         action, outcome = "refused", "refused with 403 Forbidden"

@@ -78,7 +78,8 @@ def test_every_other_request_is_refused(
     response = stun.parse(reply.datagram)
     assert (response.method, response.message_class) == (method, stun.ERROR)
     assert response.transaction_id == TRANSACTION
-    assert response.attributes == ((stun.ERROR_CODE, b"\0\0\x04\x03Forbidden"),)
+    code = b"\0\0\x03\0" if method == stun.ALLOCATE else b"\0\0\x04\x03"
+    assert response.attributes == ((stun.ERROR_CODE, code + b"Forbidden"),)
     assert stun.parse(reply.datagram).method_name in reply.records[0].reason
     assert reply.records[0].action == "refused"
 
@@ -133,13 +134,15 @@ def test_what_stands_behind_the_integrity_does_not_count() -> None:
 def test_nobody_is_sent_elsewhere_or_asked_for_a_password(
     attributes: list[stun.Attribute], mode: Literal["refuse", "decoy", "silent"]
 ) -> None:
-    """ALTERNATE-SERVER (0x8023), REALM and NONCE are never in an answer, nor 300 and 401."""
+    """ALTERNATE-SERVER (0x8023), REALM and NONCE are never in an answer, nor 401; and 300, which
+    would go with the first, is only said to who would not hear a 403."""
     for method in stun.METHOD_NAMES:
         answered = ask(stun.encode(method, stun.REQUEST, TRANSACTION, attributes), mode).datagram
         assert answered is not None
         response = stun.parse(answered)
         assert not {0x8023, 0x0014, 0x0015} & {number for number, _ in response.attributes}
-        assert (response.attribute(stun.ERROR_CODE) or b"\0\0\4\3")[2:4] in (b"\4\3", b"\4\x14")
+        code = (response.attribute(stun.ERROR_CODE) or b"\0\0\4\3")[2:4]
+        assert code in (b"\3\0" if method == stun.ALLOCATE else b"\4\3", b"\4\x14")
 
 
 def test_a_hindrance_is_told_in_place_of_an_answer() -> None:
@@ -158,6 +161,18 @@ def test_googles_ping_is_refused() -> None:
     assert reply.datagram is not None
     assert reply.datagram[:2] == b"\x03\x10"  # libwebrtc's GOOG_PING_ERROR_RESPONSE
     assert reply.records[0].reason == "GOOG-PING request: refused with 403 Forbidden"
+
+
+def test_an_allocation_is_refused_as_browsers_take_it() -> None:
+    """By 300 without another server; a 403 there both Chromium and Firefox do not hear."""
+    reply = ask(stun.encode(stun.ALLOCATE, stun.REQUEST, TRANSACTION))
+    assert reply.datagram is not None
+    response = stun.parse(reply.datagram)
+    assert response.attributes == ((stun.ERROR_CODE, stun.error_code(300, "Forbidden")),)
+    assert (reply.records[0].action, reply.records[0].rule) == ("refused", "stun:refuse")
+    assert reply.records[0].reason == (
+        "Allocate request: refused with 300, and no other server named"
+    )
 
 
 def test_a_turn_user_name_is_not_an_ice_fragment() -> None:

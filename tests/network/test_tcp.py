@@ -56,10 +56,11 @@ def test_requests_are_refused_in_their_own_framing(host: str, framed: bool, cut:
             response = answer(client, framed=framed)
             assert response.message_class == stun.ERROR
             assert response.transaction_id == stun.parse(message).transaction_id
-            assert (response.attribute(stun.ERROR_CODE) or b"")[:4] == b"\0\0\x04\x03"
+            code = b"\0\0\x03\0" if message == ALLOCATE else b"\0\0\x04\x03"
+            assert (response.attribute(stun.ERROR_CODE) or b"")[:4] == code
     told = {(r.action, r.reason, r.client) for r in server.records}
     assert told == {
-        ("refused", "TCP: Allocate request: refused with 403 Forbidden", host),
+        ("refused", "TCP: Allocate request: refused with 300, and no other server named", host),
         ("refused", "TCP: Binding request: refused with 403 Forbidden", host),
     }
     assert sum(record.count for record in server.records) == 3

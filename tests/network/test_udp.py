@@ -97,8 +97,10 @@ async def transact(request: aioice.Message, server: tuple[str, int]) -> aioice.M
 
 
 @pytest.mark.parametrize("host", LOOPBACKS)
-@pytest.mark.parametrize("method", [aioice.Method.BINDING, aioice.Method.ALLOCATE])
-def test_aioice_is_refused(host: str, method: aioice.Method) -> None:
+@pytest.mark.parametrize(
+    ("method", "code"), [(aioice.Method.BINDING, 403), (aioice.Method.ALLOCATE, 300)]
+)
+def test_aioice_is_refused(host: str, method: aioice.Method, code: int) -> None:
     records: list[Record] = []
     with serving(host, record=records.extend) as server:
         request = aioice.Message(method, aioice.Class.REQUEST)
@@ -106,7 +108,7 @@ def test_aioice_is_refused(host: str, method: aioice.Method) -> None:
         response = asyncio.run(transact(request, server.addresses[0]))
         port = server.addresses[0][1]
     assert response.message_class == aioice.Class.ERROR
-    assert response.attributes["ERROR-CODE"] == (403, "Forbidden")
+    assert response.attributes["ERROR-CODE"] == (code, "Forbidden")
     assert "FINGERPRINT" in response.attributes
     (record,) = records
     assert (record.client, record.action, record.scope) == (host, "refused", "loopback")

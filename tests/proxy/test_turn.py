@@ -70,7 +70,9 @@ def assert_refused(tunnel: socket.socket, request: bytes) -> None:
     sent = stun.parse(request)
     assert (answer.message_class, answer.method) == (stun.ERROR, sent.method)
     assert answer.transaction_id == sent.transaction_id
-    assert answer.attribute(stun.ERROR_CODE) == stun.error_code(403, "Forbidden")
+    is_allocate = sent.method == stun.ALLOCATE and not sent.classic
+    code = stun.error_code(300 if is_allocate else 403, "Forbidden")
+    assert answer.attribute(stun.ERROR_CODE) == code
 
 
 def recorded(state: Path, destination: str) -> list[dict[str, Any]]:
