@@ -125,6 +125,9 @@ class Raw(layer.Layer):
                 yield from self._decide(sent)
             case _State.WATCHING if sent:
                 yield from self._watch(event, sent)
+            case _State.DECIDING if self._is_broken_off(event):
+                yield from self._ask(b"")
+                yield from self._handle(event)  # as what it has become by that
             case _State.DECIDING if self._begun:
                 yield from self._relay.handle_event(event)
             case _State.DECIDING if not isinstance(event, events.Start):
@@ -141,6 +144,13 @@ class Raw(layer.Layer):
                 # It was still being connected to when the client was refused.
                 if isinstance(event, events.OpenConnectionCompleted) and not event.reply:
                     yield commands.CloseConnection(self.context.server)
+
+    def _is_broken_off(self, event: events.Event) -> bool:
+        """Whether the client goes in the midst of what begins as STUN."""
+        gone = (
+            isinstance(event, events.ConnectionClosed) and event.connection == self.context.client
+        )
+        return gone and stream.begins(self._held) in ("bare", "framed")
 
     def _watch(self, event: events.Event, sent: bytes) -> CommandGenerator[None]:
         """Looks for STUN at the beginning of a piece, in the midst of it, and across its border."""

@@ -301,6 +301,19 @@ def test_a_message_that_never_ends(guard: Running, far: Listener) -> None:
     assert far.connections == 0
 
 
+@pytest.mark.parametrize("how", ["closed", "half closed"])
+def test_a_message_that_is_broken_off(guard: Running, far: Listener, how: str) -> None:
+    """What was held of it goes no further when its client has gone."""
+    with connect_through(guard.port, "127.0.0.1", far.port) as tunnel:
+        tunnel.sendall(ALLOCATE[:-4])
+        if how == "half closed":
+            tunnel.shutdown(socket.SHUT_WR)
+            assert tunnel.recv(1) == b"", "it is not ended"
+    (event,) = recorded(guard.state, f"127.0.0.1:{far.port}")
+    assert event["action"] == "blocked"
+    assert far.connections == 0
+
+
 def test_after_something_else(guard: Running, far: Listener) -> None:
     with connect_through(guard.port, "127.0.0.1", far.port) as tunnel:
         tunnel.sendall(b"\x10hello")
