@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?=
 TESTS ?= tests
+PROCESSES ?= 2
 
 .PHONY: run test setup check bench fuzz lab-packages clean
 
@@ -11,7 +12,7 @@ run: $(VENV)/.run
 	$(BIN)/rtcguard run $(if $(CONFIG),--config $(CONFIG))
 
 test: $(VENV)/.dev lab-packages
-	$(BIN)/pytest $(TESTS)
+	$(BIN)/pytest -n $(PROCESSES) --dist loadgroup $(TESTS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -1,7 +1,9 @@
 """What every test stands on."""
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 # A loaded machine makes one example slow; that is no defect. The same examples each time make a red
@@ -9,3 +11,13 @@ from hypothesis import settings
 look_for_new = "RTCGUARD_EXAMPLES" in os.environ
 settings.register_profile("rtcguard", deadline=None, derandomize=not look_for_new)
 settings.load_profile("rtcguard")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Parts the tests among the processes of `make test`: the lab is built once, so its tests all
+    go to one; of the others those of a file stay together, for they share what it sets up."""
+    root = Path(__file__).parent
+    for item in items:
+        place = item.path.relative_to(root)
+        group = "lab" if place.parts[0] == "lab" else str(place)
+        item.add_marker(pytest.mark.xdist_group(group))
