@@ -1,4 +1,5 @@
-"""The names that pages were seen to have in their lists of ICE servers, for the DNS sinkhole.
+"""What the DNS sinkhole is told of the other rings: the names that pages were seen to have in their
+lists of ICE servers, and the networks whose clients the firewall holds.
 
 They come from the ledger, from whichever process saw them. What is new is asked for each time.
 """
@@ -10,6 +11,7 @@ from typing import Final
 from rtcguard.ice import address as addresses
 from rtcguard.ledger.event import timestamp
 from rtcguard.ledger.store import Store
+from rtcguard.policy.model import Network
 
 MOST: Final = 10_000  # names; those not seen for longest go first
 _FIRST: Final = 30 * 86400.0  # seconds that are looked back at the start
@@ -41,6 +43,15 @@ class Learned:
         for name in list(self._names)[: max(0, len(self._names) - MOST)]:
             del self._names[name]
         return frozenset(self._names)
+
+
+def held(path: Path) -> tuple[Network, ...]:
+    """The networks behind the gateway, while it says that it holds them. Raises as `Learned`."""
+    store = Store(path)
+    try:
+        return store.held_networks(timestamp(time.time()))
+    finally:
+        store.close()
 
 
 def _name(host: str) -> str:

@@ -12,6 +12,7 @@ import sqlite3
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 
 from rtcguard.app.settings import State
@@ -94,7 +95,7 @@ def stun(settings: Settings, pipe: Pipe) -> None:
 
 def sinkhole(settings: Settings, pipe: Pipe) -> None:
     """Ring 3: the DNS sinkhole."""
-    from rtcguard.app.learned import Learned
+    from rtcguard.app.learned import Learned, held
     from rtcguard.network.nameserver import NameServer
 
     _begin("sinkhole")
@@ -107,7 +108,8 @@ def sinkhole(settings: Settings, pipe: Pipe) -> None:
 
     try:
         writer = Writer(settings.state.ledger, settings.policy.config.ledger.keep)
-        server = NameServer(settings.policy, writer.record, Learned(settings.state.ledger))
+        path = settings.state.ledger
+        server = NameServer(settings.policy, writer.record, Learned(path), partial(held, path))
         try:
             asyncio.run(main())
         finally:

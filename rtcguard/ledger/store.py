@@ -9,11 +9,13 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final
 
 from rtcguard.errors import StartError
 from rtcguard.ledger.event import COLUMNS, Event
+from rtcguard.policy.model import Network
 
 SCHEMA_VERSION: Final = 2
 _PATIENCE: Final = 10.0  # seconds that another's lock is waited for
@@ -140,6 +142,15 @@ class Store:
         """Rows (node, ring, name, detail) of what is in force."""
         query = "SELECT node, ring, name, detail FROM rings WHERE until >= ?"
         return self._db.execute(query, (now,)).fetchall()
+
+    def held_networks(self, now: str) -> tuple[Network, ...]:
+        """Whose clients a firewall holds that says so: its interfaces' networks."""
+        return tuple(
+            ip_network(network)
+            for _, ring, name, detail in self.rings_up(now)
+            if (ring, name) == ("network", "gateway")
+            for network in detail.split()
+        )
 
     def site_of_ufrag(self, client: str, ufrag: str, since: str) -> str:
         """The site whose page or signaling had this user name fragment for this client, or ""."""

@@ -28,7 +28,7 @@ from rtcguard.network.query_sockets import Datagrams, SocketAddress
 from rtcguard.network.sockets import bind_both
 from rtcguard.network.upstreams import NoAnswer, Upstreams
 from rtcguard.policy.decide import within
-from rtcguard.policy.model import HostPort, Policy
+from rtcguard.policy.model import HostPort, Network, Policy
 from rtcguard.policy.record import Record
 
 _RATE: Final = 1000.0  # queries a second and client; a page with a thousand names stays below
@@ -56,11 +56,13 @@ class NameServer:
         policy: Policy,
         record: Recorder,
         learned: Callable[[], frozenset[str]] = frozenset,
+        held: Callable[[], tuple[Network, ...]] = tuple,
     ) -> None:
         config = policy.config
         self._policy = policy
         self._record = record
         self._learned = learned
+        self._ask_held, self._held = held, held()
         self._names = names_of(config)
         self._budget = Budget(_RATE, _BURST)
         self._failures = Failures("DNS")
@@ -125,7 +127,7 @@ class NameServer:
     # Who may ask ----------------------------------------------------------------------------
 
     def _admits(self, client: str) -> bool:
-        if not self._is_client(client):
+        if not (self._is_client(client) or within(client, self._held)):
             self._failures.add(None, "queries of others than sinkhole.clients were dropped")
         elif not self._budget.spend(client, time.monotonic()):
             self._failures.add(
@@ -259,12 +261,14 @@ class NameServer:
         return exchange.to_wire(query, judged.response, udp=udp)
 
     async def _learn(self) -> None:
-        """Asks now and then for the names that pages had in their lists of ICE servers."""
+        """Asks now and then for the names that pages had in their lists of ICE servers, and for
+        the networks behind the gateway's firewall."""
         loop = asyncio.get_running_loop()
         while True:
             try:
                 learned = await loop.run_in_executor(None, self._learned)
                 self._names = self._names.learning(learned)
+                self._held = await loop.run_in_executor(None, self._ask_held)
             except Exception as error:
-                self._failures.add(error, "the names that pages had could not be read")
+                self._failures.add(error, "what the ledger knows could not be read")
             await asyncio.sleep(_LEARN_EVERY)

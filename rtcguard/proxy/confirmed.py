@@ -6,14 +6,13 @@ answers come from the store. A report to this process counts at once, before its
 
 import time
 from collections import OrderedDict
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
 
-from rtcguard.ice import address as addresses
 from rtcguard.ledger.event import timestamp
 from rtcguard.ledger.store import Store
 from rtcguard.policy.decide import Confirmed as Ring
+from rtcguard.policy.decide import within
 from rtcguard.policy.model import Network
 
 # How long a page may stay open after its guard's last report and still count. Each new connection
@@ -54,15 +53,8 @@ class Confirmed:
         """Whether a firewall says that it is up, and that this client is behind it."""
         if time.monotonic() >= self._held_until:
             self._held_until = time.monotonic() + _ASK_AGAIN
-            up = self._store.rings_up(timestamp(time.time()))
-            self._held = tuple(
-                ip_network(network)
-                for _, ring, name, detail in up
-                if (ring, name) == ("network", "gateway")
-                for network in detail.split()
-            )
-        address = addresses.parse(client)
-        return address is not None and any(address in network for network in self._held)
+            self._held = self._store.held_networks(timestamp(time.time()))
+        return within(client, self._held)
 
     def _remember(self, pair: tuple[str, str], seen: bool, seconds: float) -> None:
         self._known[pair] = (seen, time.monotonic() + seconds)

@@ -29,7 +29,16 @@ import pytest
 from rtcguard.errors import StartError
 from rtcguard.network import forwarding, nameserver, sinkhole, upstreams
 from rtcguard.network.nameserver import NameServer
-from rtcguard.policy.model import Config, Policy, Relay, RelayServer, Sinkhole, Stun, Upstream
+from rtcguard.policy.model import (
+    Config,
+    Network,
+    Policy,
+    Relay,
+    RelayServer,
+    Sinkhole,
+    Stun,
+    Upstream,
+)
 from rtcguard.policy.record import Record
 from rtcguard.policy.resolver import parse_resolver
 from tests.lab.ca import LabCA
@@ -71,10 +80,14 @@ def policy(*upstream: str, listen: tuple[str, ...] = ("127.0.0.1",), **of: Any) 
 
 
 @contextlib.contextmanager
-def sinking(of: Policy, learned: Callable[[], frozenset[str]] = frozenset) -> Iterator[Sunk]:
+def sinking(
+    of: Policy,
+    learned: Callable[[], frozenset[str]] = frozenset,
+    held: Callable[[], tuple[Network, ...]] = tuple,
+) -> Iterator[Sunk]:
     """A sinkhole in a thread of its own."""
     records: list[Record] = []
-    server = bound(of, records, learned)
+    server = NameServer(of, records.extend, learned, held)
     ready = threading.Event()
     inside: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
@@ -94,14 +107,6 @@ def sinking(of: Policy, learned: Callable[[], frozenset[str]] = frozenset) -> It
         thread.join(10)
         server.close()
         assert not thread.is_alive()
-
-
-def bound(of: Policy, records: list[Record], learned: Callable[[], frozenset[str]]) -> NameServer:
-    """On a free port, which may be one that is free for UDP and not for TCP; then on another."""
-    for _ in range(20):
-        with contextlib.suppress(StartError):
-            return NameServer(of, records.extend, learned)
-    return NameServer(of, records.extend, learned)
 
 
 def zone(*lines: str, **of: Any) -> Zone:
@@ -462,6 +467,18 @@ def test_others_than_clients_are_not_answered(
         allowed = dns.query.udp(query, "127.0.0.1", 5, sunk.port, source="127.0.0.2")
         assert texts(allowed) == ["192.0.2.1"]
     assert "others than sinkhole.clients" in caplog.text
+
+
+def test_the_clients_of_the_firewall_are_answered(upstream: Zone) -> None:
+    """Their addresses may be public ones, as IPv6's are."""
+    nobody = policy(at(upstream), clients=(ipaddress.ip_network("192.0.2.0/24"),))
+    held = (ipaddress.ip_network("2001:db8::/32"), ipaddress.ip_network("127.0.0.2/32"))
+    query = dns.message.make_query("a.example", "A")
+    with sinking(nobody, held=lambda: held) as sunk:
+        allowed = dns.query.udp(query, "127.0.0.1", 5, sunk.port, source="127.0.0.2")
+        assert texts(allowed) == ["192.0.2.1"]
+        with pytest.raises(dns.exception.Timeout):
+            dns.query.udp(query, "127.0.0.1", port=sunk.port, timeout=0.3)
     assert [name for name, _, _ in upstream.asked] == ["a.example"]
 
 
