@@ -13,6 +13,7 @@ settings.register_profile("rtcguard", deadline=None, derandomize=not look_for_ne
 settings.load_profile("rtcguard")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Parts the tests among the processes of `make test`: the lab is built once, so its tests all
     go to one; of the others those of a file stay together, for they share what it sets up."""

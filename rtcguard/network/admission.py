@@ -5,12 +5,11 @@ than so many a second; the count is kept in a table of fixed size.
 """
 
 from array import array
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-from rtcguard.ice import address as addresses
 from rtcguard.network.responder import Hindrance
+from rtcguard.policy.decide import within
 from rtcguard.policy.model import Network
 
 # Sources that share a place share its count: rare, and a hash with a secret of the process cannot
@@ -24,17 +23,12 @@ STRANGER: Final = Hindrance("stun:clients", "no answer: the source is in none of
 class Admission:
     """`rate`: answers to one source in one second of the clock. One for all sockets of a thread."""
 
-    def __init__(self, clients: Sequence[Network], rate: int) -> None:
-        self._clients, self._rate = clients, rate
+    def __init__(self, clients: tuple[Network, ...], rate: int) -> None:
+        self._rate = rate
         self._counts = array("L", bytes(array("L").itemsize * _PLACES))
         self._second = 0
-        self.is_client = lru_cache(maxsize=_REMEMBERED)(self._is_client)
+        self.is_client = lru_cache(maxsize=_REMEMBERED)(lambda host: within(host, clients))
         self.too_many = Hindrance("stun:rate", f"no answer: more than {rate} a second to a source")
-
-    def _is_client(self, host: str) -> bool:
-        """Whether a numeric address is in one of the networks."""
-        address = addresses.parse(host)
-        return address is not None and any(address in network for network in self._clients)
 
     @staticmethod
     def place(host: str) -> int:

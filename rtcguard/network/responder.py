@@ -113,7 +113,7 @@ def answer(
     if policy.config.mode == "monitor":
         outcome += ", in monitor mode too: a responder has nothing to pass on"
     ufrag = _sender_ufrag(message)
-    record = _record(action, source, destination, f"{what}: {outcome}", rule, ufrag)
+    record = record_of(action, source, destination, f"{what}: {outcome}", rule, ufrag)
     return Reply(datagram, (record,))
 
 
@@ -168,10 +168,10 @@ def _sender_ufrag(message: stun.Message) -> str:
 
 
 def _observed(source: HostPort, destination: HostPort, reason: str) -> Reply:
-    return Reply(None, (_record("observed", source, destination, reason),))
+    return Reply(None, (record_of("observed", source, destination, reason),))
 
 
-def _record(
+def record_of(
     action: str,
     source: HostPort,
     destination: HostPort,
@@ -179,6 +179,7 @@ def _record(
     rule: str = "",
     ufrag: str = "",
 ) -> Record:
+    """What the ledger is told of one STUN packet, or of a connection that should carry some."""
     host, port = source
     return Record(
         ring="network",

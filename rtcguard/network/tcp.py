@@ -11,12 +11,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-from rtcguard.ice.address import host_port, scope
 from rtcguard.network.failures import Failures
 from rtcguard.network.reception import Reception
+from rtcguard.network.responder import record_of
 from rtcguard.network.stream import Splitter, begins, frame
 from rtcguard.policy.model import HostPort
-from rtcguard.policy.record import Record
 
 _CARRIER: Final = "TCP"
 _ACCEPTED: Final = 16  # connections accepted before the other sockets have their turn
@@ -153,20 +152,7 @@ class Connection:
             self._connections.remove(self)
 
     def tell(self, reception: Reception, now: float, action: str, words: str) -> None:
-        host, port = self.source
-        record = Record(
-            ring="network",
-            kind="stun",
-            action=action,
-            direction="outbound",
-            client=host,
-            address=host,
-            port=port,
-            scope=scope(host),
-            destination=host_port(*self.destination),
-            reason=words,
-        )
-        reception.record(record, now, _CARRIER)
+        reception.record(record_of(action, self.source, self.destination, words), now, _CARRIER)
 
     def end(self, reception: Reception, now: float, words: str) -> None:
         """Closes it, and records why."""

@@ -182,20 +182,8 @@ class _Flow:
     name: str  # what the client called the server, in CONNECT, SOCKS or TLS; empty: by its address
 
     def record(self, kind: str, action: str, rule: str, reason: str) -> Record:
-        return Record(
-            ring="network",
-            kind=kind,
-            action=action,
-            direction="outbound",
-            client=self.client[0],
-            address=self.client[0],
-            port=self.client[1],
-            scope=addresses.scope(self.client[0]),
-            destination=addresses.host_port(*self.server),
-            name=self.name,
-            rule=rule,
-            reason=reason,
-        )
+        made = responder.record_of(action, self.client, self.server, reason, rule)
+        return replace(made, kind=kind, name=self.name)
 
 
 def _flow(context: Context) -> _Flow:

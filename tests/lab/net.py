@@ -9,6 +9,7 @@ packet from 198.51.100.2 or 2001:db8:77::2 came straight from the client, past t
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -28,6 +29,7 @@ from .process import LabError, Process
 
 PREFIX = "rtclab"
 NETNS_ETC = Path("/etc/netns")
+_NUMBERS = itertools.count()
 SITE_NAME = "site.lab.test"
 LAN, WAN = "lan0", "wan0"
 
@@ -127,9 +129,10 @@ class Lab:
     def __init__(self) -> None:
         pid = os.getpid()
         stem = f"{PREFIX}-{pid}-{_start_time(pid)}"
-        self.client = f"{stem}-client"
-        self.gateway = f"{stem}-gateway"
-        self.internet = f"{stem}-internet"
+        number = next(_NUMBERS) or ""  # a process may have more than one lab
+        self.client = f"{stem}-client{number}"
+        self.gateway = f"{stem}-gateway{number}"
+        self.internet = f"{stem}-internet{number}"
         self._keep = os.environ.get("RTCGUARD_LAB_KEEP")
         self.directory = Path(tempfile.mkdtemp(prefix=f"{stem}-", dir=self._keep))
         self.client_link_local = ""
