@@ -35,12 +35,12 @@ def listing(table: str = TABLE) -> list[dict[str, Any]] | None:
 
     Of a table that was put to sleep, some versions of nft say so in their text only: it then has an
     object of the kind `dormant`."""
-    tables = json.loads(_listed("-j", "list", "tables", "inet"))["nftables"]
-    if not any(entry.get("table", {}).get("name") == table for entry in tables):
+    # As text: nft 1.0.6 may abort where it lists a table as JSON that was put to sleep.
+    if f"table inet {table}" not in _run("nft", "list", "tables", "inet").splitlines():
         return None
     try:
-        listed = _listed("-j", "list", "table", "inet", table)
-        head = _listed("-s", "-t", "list", "table", "inet", table)
+        listed = _run("nft", "-j", "list", "table", "inet", table)
+        head = _run("nft", "-s", "-t", "list", "table", "inet", table)
     except StartError as error:
         if "No such file" in str(error):  # taken away between the two
             return None
@@ -141,19 +141,6 @@ def addresses() -> list[str]:
     return [info["local"] for link in listed for info in link.get("addr_info", ())]
 
 
-def _listed(*arguments: str) -> str:
-    """What nft lists. nft 1.0.6 was seen to abort here, once in some thousand times; to ask again
-    changes nothing."""
-    try:
-        return _run("nft", *arguments)
-    except _Aborted:
-        return _run("nft", *arguments)
-
-
-class _Aborted(StartError):
-    """A program was ended by a signal."""
-
-
 def _run(program: str, *arguments: str, stdin: str | None = None) -> str:
     path = shutil.which(program, path=_PATH)
     if path is None:
@@ -180,5 +167,4 @@ def _run(program: str, *arguments: str, stdin: str | None = None) -> str:
         )
     said = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
     shown = "; ".join(line.strip() for line in said[:2])
-    failed = _Aborted if done.returncode < 0 else StartError
-    raise failed(f"{program} {' '.join(arguments)} failed ({done.returncode}): {shown}")
+    raise StartError(f"{program} {' '.join(arguments)} failed ({done.returncode}): {shown}")

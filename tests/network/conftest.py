@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.network.wires import PacketLab, Wires, require
+from tests.lab.net import Lab
+from tests.network.wires import Wires, require
 
 
 @pytest.fixture(scope="module")
 def wires() -> Iterator[Wires]:
     require()
-    with PacketLab() as lab, Wires(lab) as made:
+    with Lab() as lab, Wires(lab) as made:
         yield made

@@ -94,16 +94,6 @@ def within[T](namespace: str, make: Callable[[], T], user: int = 0) -> T:
     return result[0]
 
 
-class PacketLab(Lab):
-    """Namespaces with names of their own: the lab of browsers may stand beside it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.client += "2"
-        self.gateway += "2"
-        self.internet += "2"
-
-
 @dataclass
 class Arrived:
     """One packet that came to the internet."""
