@@ -12,7 +12,7 @@ run: $(VENV)/.run
 	$(BIN)/rtcguard run $(if $(CONFIG),--config $(CONFIG))
 
 test: $(VENV)/.dev lab-packages
-	$(BIN)/pytest -n $(PROCESSES) --dist loadgroup $(TESTS)
+	$(BIN)/pytest -n $(PROCESSES) $(TESTS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

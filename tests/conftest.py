@@ -1,10 +1,11 @@
 """What every test stands on."""
 
 import os
-from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 # A loaded machine makes one example slow; that is no defect. The same examples each time make a red
 # run one that anybody can repeat; RTCGUARD_EXAMPLES=5000 looks for new ones.
@@ -12,13 +13,24 @@ look_for_new = "RTCGUARD_EXAMPLES" in os.environ
 settings.register_profile("rtcguard", deadline=None, derandomize=not look_for_new)
 settings.load_profile("rtcguard")
 
+_WITH_BROWSERS: Final = (
+    "tests/lab/",
+    "tests/page/",
+    "tests/proxy/test_kinds_browser.py",
+    "tests/proxy/test_reports.py",
+    "tests/proxy/test_worker_documents.py",
+)
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Parts the tests among the processes of `make test`: the lab is built once, so its tests all
-    go to one; of the others those of a file stay together, for they share what it sets up."""
-    root = Path(__file__).parent
-    for item in items:
-        place = item.path.relative_to(root)
-        group = "lab" if place.parts[0] == "lab" else str(place)
-        item.add_marker(pytest.mark.xdist_group(group))
+
+class _Parts(LoadScopeScheduling):
+    """Parts the tests between the processes of `make test`. Those with browsers go to one, for the
+    lab is built once, and two browsers at once want more than a small machine has; of the others
+    those of a file stay together, for they share what it sets up."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, _ = nodeid.partition("::")
+        return "browsers" if file.startswith(_WITH_BROWSERS) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> _Parts:
+    return _Parts(config, log)

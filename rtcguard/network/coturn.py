@@ -169,7 +169,8 @@ def _access(server: Server) -> Iterator[str]:
     yield f"static-auth-secret={secret}"
     yield f"realm={server.realm}"
     yield "stale-nonce=600"
-    yield "secure-stun"  # an error at once: with no-stun a browser would wait
+    # A Binding request without credentials is answered: with no-stun browsers wait, and after an
+    # error (secure-stun) Chromium names the LAN's prefix to pages, in icecandidateerror.
     # What the file says holds, whatever stands in the database.
     yield from ("no-dynamic-ip-list", "no-dynamic-realms")
 

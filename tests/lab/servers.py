@@ -52,8 +52,7 @@ def _coturn(lab: Lab, name: str, role: Role, options: Sequence[str]) -> Process:
 
 def start_servers(lab: Lab) -> list[Process]:
     """Start all three and wait until each listens; the lab stops them."""
-    # secure-stun: as `rtcguard turn config` writes it.
-    secret = ["--use-auth-secret", f"--static-auth-secret={APPROVED_SECRET}", "--secure-stun"]
+    secret = ["--use-auth-secret", f"--static-auth-secret={APPROVED_SECRET}"]
     static = ["--lt-cred-mech", f"--user={SITE_USER}:{SITE_PASSWORD}"]
     started = [
         (APPROVED_TURN, _coturn(lab, "turn-approved", APPROVED_TURN, secret)),

@@ -15,12 +15,15 @@ from rtcguard.ice.server import ServerUri
 
 # Error responses of TURN servers, RFC 8656 section 19, and what helps.
 _ANSWERS: Final = {
-    300: ("it sends its clients to another server", "name that one in relay.servers"),
+    300: (
+        "it sends its clients elsewhere",
+        "if it names no other server, look at filters on the way: rtcguard answers so for servers "
+        "that are not in relay.servers; else name the other one there",
+    ),
     400: ("it does not understand the request", "see its log: is it a TURN server?"),
     403: (
         "it forbids this client to allocate",
-        "look at its lists of clients and at filters on the way: rtcguard answers so too, for "
-        "servers that are not in relay.servers",
+        "look at its lists of clients and at filters on the way",
     ),
     437: ("it still holds an older allocation of this port", "try again in ten minutes"),
     438: ("it finds its own nonce stale at once", "see its stale-nonce"),
