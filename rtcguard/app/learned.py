@@ -11,7 +11,7 @@ from typing import Final
 from rtcguard.ice import address as addresses
 from rtcguard.ledger.event import timestamp
 from rtcguard.ledger.store import Store
-from rtcguard.policy.model import Network
+from rtcguard.policy.rule import Network
 
 MOST: Final = 10_000  # names; those not seen for longest go first
 _FIRST: Final = 30 * 86400.0  # seconds that are looked back at the start

@@ -11,7 +11,7 @@ import click
 
 from rtcguard.cli.options import config_option
 from rtcguard.errors import PayloadBlocked
-from rtcguard.policy.model import DIRECTIONS
+from rtcguard.policy.rule import DIRECTIONS
 from rtcguard.signaling.message import Direction
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from rtcguard.errors import StartError
 from rtcguard.ledger.event import COLUMNS, Event
-from rtcguard.policy.model import Network
+from rtcguard.policy.rule import Network
 
 SCHEMA_VERSION: Final = 2
 _PATIENCE: Final = 10.0  # seconds that another's lock is waited for

@@ -9,8 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from rtcguard.network.responder import Hindrance
-from rtcguard.policy.decide import within
-from rtcguard.policy.model import Network
+from rtcguard.policy.rule import Network, within
 
 # Sources that share a place share its count: rare, and a hash with a secret of the process cannot
 # be aimed at.

@@ -13,7 +13,8 @@ from typing import Final
 
 from rtcguard.ice.address import scope
 from rtcguard.ice.server import ServerUri
-from rtcguard.policy.model import Coturn, Network
+from rtcguard.policy.model import Coturn
+from rtcguard.policy.rule import Network
 
 MARK: Final = "# Written by rtcguard, which writes it anew: changes made by hand are lost."
 

@@ -27,9 +27,9 @@ from rtcguard.network.names import names_of
 from rtcguard.network.query_sockets import Datagrams, SocketAddress
 from rtcguard.network.sockets import bind_both
 from rtcguard.network.upstreams import NoAnswer, Upstreams
-from rtcguard.policy.decide import within
-from rtcguard.policy.model import HostPort, Network, Policy
+from rtcguard.policy.model import HostPort, Policy
 from rtcguard.policy.record import Record
+from rtcguard.policy.rule import Network, within
 
 _RATE: Final = 1000.0  # queries a second and client; a page with a thousand names stays below
 _BURST: Final = 2000.0

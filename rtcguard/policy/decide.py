@@ -4,35 +4,19 @@ The first rule that matches wins; what no rule names follows the defaults, which
 their own (`default:…`), so that every event can tell why it was decided as it was.
 """
 
-import ipaddress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final
 
 from rtcguard.ice import address as addresses
 from rtcguard.ice.server import ServerUri, parse_uri
-from rtcguard.policy.model import OPAQUE, Config, Match, Network, Relay, Rule, RuleAction
+from rtcguard.policy.model import Config, Relay, of_pages
+from rtcguard.policy.rule import OPAQUE, Rule, RuleAction, Subject
 
-Confirmed = Literal["", "page", "network"]
 _CONFIRMED: Final = {
     "page": "the page is confirmed to be relay-only",
     "network": "the firewall is up, which lets the client reach approved relays only",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What is to be decided. `address` and `candidate` are empty where there is none.
-
-    `confirmed` says which ring is known to keep the local side to relays (`inbound: auto` asks for
-    it): `page`, the guard reported in for this client and site; `network`, the firewall is up."""
-
-    site: str
-    client: str
-    direction: str
-    candidate: str = ""
-    address: str = ""
-    confirmed: Confirmed = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +28,11 @@ class Decision:
 
 def decide(config: Config, subject: Subject) -> Decision:
     """What happens to one candidate."""
-    for rule in config.rules:
-        if subject.candidate == OPAQUE and OPAQUE not in rule.match.candidate:
-            continue
-        if matches(rule.match, subject):
-            return _by_rule(rule)
-    if subject.candidate == OPAQUE:
+    opaque = subject.candidate == OPAQUE
+    place = (config.index.of_opaque if opaque else config.index.of_candidates).first(subject)
+    if place is not None:
+        return _by_rule(config.rules[place])
+    if opaque:
         return Decision("observe", "default:opaque", "a description that cannot be read")
     if subject.direction == "inbound":
         return _inbound(config, subject)
@@ -64,20 +47,18 @@ def decide(config: Config, subject: Subject) -> Decision:
     return Decision("scrub", "default:relay", "relay candidates pass without the related address")
 
 
-def decide_page(config: Config, site: str, client: str) -> Decision:
+def decide_page(config: Config, site: str, client: str, *, ring: str = "page") -> Decision:
     """What a page of this site may do with WebRTC for this client: `block`, or relay only.
 
     The first rule for this site and client that lets anything pass keeps the page from being
     blocked, even one on some candidates only; which ones pass is then for ring 2, which sees them.
     """
-    subject = Subject(site=site, client=client, direction="outbound")
-    for rule in config.rules:
-        whole = replace(rule.match, candidate=(), address=())
-        if not matches(whole, subject):
-            continue
+    subject = Subject(site=site, client=client, direction="outbound", ring=ring)
+    for place in config.index.of_pages.all(subject):
+        rule = config.rules[place]
         if rule.action != "block":
             break
-        if whole == rule.match:
+        if of_pages(rule.match) == rule.match:
             return _by_rule(rule)
     return Decision("scrub", "default:page", "WebRTC goes through approved relays only")
 
@@ -99,7 +80,7 @@ def decide_server(config: Config, uri: ServerUri) -> Decision:
 def decide_tunnel(config: Config, client: str, uri: ServerUri, *, approved: bool) -> Decision:
     """Whether a connection through the proxy on which a client speaks STUN may go on: `keep`, or
     `block`. Which page it is for, nobody says. `approved`: the server is in `approved_hosts`."""
-    page = decide_page(config, "", client)
+    page = decide_page(config, "", client, ring="network")
     if page.action == "block":
         return page
     if approved:
@@ -119,7 +100,7 @@ def decide_tunnel(config: Config, client: str, uri: ServerUri, *, approved: bool
 def decide_udp(config: Config, client: str, what: str, *, approved: bool) -> Decision:
     """The same for UDP that is neither STUN nor DNS; `what` it is, for people. To an approved
     server it passes (ChannelData, DTLS), to no other: nothing of it can be judged."""
-    page = decide_page(config, "", client)
+    page = decide_page(config, "", client, ring="network")
     if page.action == "block":
         return page
     if approved:
@@ -132,10 +113,10 @@ def decide_name(config: Config, client: str) -> Decision:
     """What becomes of a STUN or TURN server's name that a client asks for: it goes on by `keep` and
     `observe` alone. Which page asks, nobody says; so rules on sites do not speak of it, and rules
     on candidates neither."""
-    subject = Subject(site="", client=client, direction="outbound")
-    for rule in config.rules:
-        if not (rule.match.candidate or rule.match.address) and matches(rule.match, subject):
-            return _by_rule(rule)
+    subject = Subject(site="", client=client, direction="outbound", ring="network")
+    place = config.index.of_candidates.first(subject)
+    if place is not None:
+        return _by_rule(config.rules[place])
     return Decision("strip", "default:names", "a STUN server would see the client's address")
 
 
@@ -159,35 +140,6 @@ def approved_hosts(relay: Relay, transport: str) -> frozenset[tuple[str, int]]:
     or for `tcp` (TLS too)."""
     uris = [parse_uri(url) for server in relay.servers for url in server.urls]
     return frozenset(_key(uri) for uri in uris if uri.transport == transport)
-
-
-def matches(match: Match, subject: Subject) -> bool:
-    """Whether every list that the match has holds for the subject."""
-    return (
-        (not match.site or any(site_matches(pattern, subject.site) for pattern in match.site))
-        and (not match.client or within(subject.client, match.client))
-        and (not match.direction or subject.direction in match.direction)
-        and (not match.candidate or subject.candidate in match.candidate)
-        and (not match.address or within(subject.address, match.address))
-    )
-
-
-def site_matches(pattern: str, site: str) -> bool:
-    """`meet.example.org` is that name; `*.example.org` is every name below it, on label borders."""
-    pattern = pattern.lower()
-    if pattern.startswith("*."):
-        return site.endswith(pattern[1:]) and len(site) > len(pattern) - 1
-    return site == pattern
-
-
-def within(text: str, networks: tuple[Network, ...]) -> bool:
-    """Whether an address is in one of the networks; what is no address is in none."""
-    address = addresses.parse(text)
-    return address is not None and any(
-        address in network
-        for network in networks
-        if isinstance(address, ipaddress.IPv4Address) == (network.version == 4)
-    )
 
 
 def _by_rule(rule: Rule) -> Decision:

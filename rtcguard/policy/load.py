@@ -10,7 +10,7 @@ import yaml
 
 from rtcguard.errors import ConfigError, Mistake, ParseError
 from rtcguard.ice import server
-from rtcguard.policy import model
+from rtcguard.policy import model, rule
 from rtcguard.policy.resolver import parse_resolver
 from rtcguard.policy.yaml_reader import (
     Reader,
@@ -23,8 +23,10 @@ from rtcguard.policy.yaml_reader import (
     host_port,
     list_of,
     network,
+    network_or_scope,
     number,
     optional,
+    path_prefix,
     port,
     ports,
     text,
@@ -158,19 +160,36 @@ def _relay(reader: Yaml, node: yaml.Node, path: str) -> model.Relay | None:
     return relay
 
 
-_MATCH = _section(
-    model.Match,
-    {
-        "site": list_of(text),
-        "client": list_of(network),
-        "direction": list_of(choice(*model.DIRECTIONS)),
-        "candidate": list_of(choice(*model.CANDIDATE_TYPES, model.OPAQUE)),
-        "address": list_of(network),
-    },
-)
+_MATCH_KEYS: dict[str, Reader] = {
+    "site": list_of(text),
+    "path": list_of(path_prefix),
+    "client": list_of(network_or_scope),
+    "direction": list_of(choice(*rule.DIRECTIONS)),
+    "ring": list_of(choice(*rule.RINGS)),
+    "candidate": list_of(choice(*rule.CANDIDATE_TYPES, rule.OPAQUE)),
+    "transport": list_of(choice(*rule.TRANSPORTS)),
+    "address": list_of(network_or_scope),
+}
 
 
-def _rules(reader: Yaml, node: yaml.Node, path: str) -> tuple[model.Rule | None, ...]:
+def _match(reader: Yaml, node: yaml.Node, path: str) -> rule.Match | None:
+    inner: list[rule.Match | None] = []
+
+    def negated(reader: Yaml, node: yaml.Node, path: str) -> None:
+        """`not` within `not` would be a riddle, so there is none."""
+        values = reader.mapping(node, path, _MATCH_KEYS)
+        if not values and not reader.mistakes:
+            reader.mistake(node, f"{path} names nothing; what must not hold is written there")
+        inner.append(None if reader.mistakes else rule.Match(**values))
+
+    values = reader.mapping(node, path, {**_MATCH_KEYS, "not": negated})
+    values.pop("not", None)
+    if reader.mistakes:
+        return None
+    return rule.Match(**values, negated=inner[0] if inner else None)
+
+
+def _rules(reader: Yaml, node: yaml.Node, path: str) -> tuple[rule.Rule | None, ...]:
     names: set[str] = set()
 
     def name(reader: Yaml, node: yaml.Node, path: str) -> str | None:
@@ -181,16 +200,16 @@ def _rules(reader: Yaml, node: yaml.Node, path: str) -> tuple[model.Rule | None,
             names.add(value)
         return value
 
-    keys: dict[str, Reader] = {"name": name, "match": _MATCH, "action": choice(*model.RULE_ACTIONS)}
+    keys: dict[str, Reader] = {"name": name, "match": _match, "action": choice(*rule.RULE_ACTIONS)}
 
-    def rule(reader: Yaml, node: yaml.Node, path: str) -> model.Rule | None:
+    def one(reader: Yaml, node: yaml.Node, path: str) -> rule.Rule | None:
         values = reader.mapping(node, path, keys)
         missing = [key for key in keys if key not in values]
         if missing:
             reader.mistake(node, f"{path} needs {' and '.join(missing)}")
-        return None if reader.mistakes else model.Rule(**values)
+        return None if reader.mistakes else rule.Rule(**values)
 
-    rules: tuple[model.Rule | None, ...] = list_of(rule)(reader, node, path)
+    rules: tuple[rule.Rule | None, ...] = list_of(one)(reader, node, path)
     return rules
 
 
@@ -261,7 +280,7 @@ def _user(reader: Yaml, node: yaml.Node, path: str) -> str | None:
     return value
 
 
-def _some(reader: Yaml, node: yaml.Node, path: str) -> model.Network | None:
+def _some(reader: Yaml, node: yaml.Node, path: str) -> rule.Network | None:
     value = network(reader, node, path)
     if value is not None and not value.prefixlen:
         reader.mistake(node, f"{path}: {value} is everything; the firewall would hold nobody")

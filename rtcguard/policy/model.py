@@ -3,38 +3,15 @@
 A field here is a key of the YAML file; the key's meaning for its reader stands in configs/.
 """
 
-from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Final, Literal, get_args
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_network
+from typing import Final, Literal
 
 from rtcguard.ice.server import IceServer
+from rtcguard.policy.index import Index
+from rtcguard.policy.rule import OPAQUE, Match, Network, Rule
 
-Network = IPv4Network | IPv6Network
 HostPort = tuple[str, int]
-
-DIRECTIONS: Final = ("outbound", "inbound")
-CANDIDATE_TYPES: Final = ("host", "srflx", "prflx", "relay", "unknown")
-OPAQUE: Final = "opaque"  # signaling that cannot be read; only a rule that names it decides it
-RuleAction = Literal["keep", "scrub", "strip", "block", "observe"]
-RULE_ACTIONS: Final = get_args(RuleAction)
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """What a rule names: each list is "any of", the lists together are "all of", empty is "any"."""
-
-    site: tuple[str, ...] = ()  # exact names, or `*.example.org` for every name below it
-    client: tuple[Network, ...] = ()
-    direction: tuple[str, ...] = ()
-    candidate: tuple[str, ...] = ()
-    address: tuple[Network, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    name: str
-    match: Match
-    action: RuleAction
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +132,26 @@ class Web:
     listen: HostPort | None = None
 
 
+class Rules:
+    """The rules, indexed for each question that is asked of them; places are those in `rules`."""
+
+    def __init__(self, rules: tuple[Rule, ...]) -> None:
+        matches = [rule.match for rule in rules]
+        self.of_candidates = Index(matches)
+        # A description that cannot be read is decided only by a rule that names it.
+        self.of_opaque = Index([m if OPAQUE in m.candidate else _NOTHING for m in matches])
+        self.names_paths = any(match.path for match in matches)
+        self.of_pages = Index([of_pages(match) for match in matches])
+
+
+def of_pages(match: Match) -> Match:
+    """What a match says of a page as a whole, whatever it carries."""
+    return replace(match, candidate=(), address=(), transport=(), path=())
+
+
+_NOTHING = Match(direction=("none",))  # holds for no subject
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """The whole file. What is not written has the default that stands here: the safe one."""
@@ -173,6 +170,10 @@ class Config:
     upstream: Upstream = field(default_factory=Upstream)
     ledger: Ledger = field(default_factory=Ledger)
     web: Web = field(default_factory=Web)
+    index: "Rules" = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "index", Rules(self.rules))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,9 @@ from typing import Any
 import yaml
 
 from rtcguard.errors import ConfigError, Mistake
-from rtcguard.policy.model import HostPort, Network
+from rtcguard.ice.address import SCOPES
+from rtcguard.policy.model import HostPort
+from rtcguard.policy.rule import Network
 
 Reader = Callable[["Yaml", yaml.Node, str], Any]
 
@@ -240,18 +242,35 @@ def host_name(reader: Yaml, node: yaml.Node, path: str) -> str | None:
 
 
 def network(reader: Yaml, node: yaml.Node, path: str) -> Network | None:
-    value = _scalar(reader, node, path, "an address or a network such as 10.0.0.0/8")
-    if value is None:
-        return None
+    value = network_or_scope(reader, node, path, scopes=())
+    assert not isinstance(value, str)
+    return value
+
+
+def network_or_scope(
+    reader: Yaml, node: yaml.Node, path: str, scopes: Sequence[str] = SCOPES
+) -> Network | str | None:
+    """A network (an address is one too), or the name of a scope."""
+    meant = "an address or a network such as 10.0.0.0/8"
+    if scopes:
+        meant = "an address, a network such as 10.0.0.0/8 or a scope such as private"
+    value = _scalar(reader, node, path, meant)
+    if value is None or value in scopes:
+        return value
     try:
         return ipaddress.ip_network(value)
     except ValueError:
         pass
     try:
-        meant = f": host bits are set; did you mean {ipaddress.ip_network(value, strict=False)}?"
+        hint = f": host bits are set; did you mean {ipaddress.ip_network(value, strict=False)}?"
     except ValueError:
-        meant = ""
-    reader.mistake(
-        node, f"{path} is an address or a network such as 10.0.0.0/8, found {value!r}{meant}"
-    )
+        hint = _close(value, scopes)
+    reader.mistake(node, f"{path} is {meant}, found {value!r}{hint}")
     return None
+
+
+def path_prefix(reader: Yaml, node: yaml.Node, path: str) -> str | None:
+    value = _scalar(reader, node, path, "a path such as /meet")
+    if value is not None and not value.startswith("/"):
+        reader.mistake(node, f"{path} begins with a slash, such as /meet, found {value!r}")
+    return value

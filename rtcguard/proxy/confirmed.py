@@ -11,9 +11,8 @@ from typing import Final
 
 from rtcguard.ledger.event import timestamp
 from rtcguard.ledger.store import Store
-from rtcguard.policy.decide import Confirmed as Ring
-from rtcguard.policy.decide import within
-from rtcguard.policy.model import Network
+from rtcguard.policy.rule import Confirmed as Ring
+from rtcguard.policy.rule import Network, within
 
 # How long a page may stay open after its guard's last report and still count. Each new connection
 # of the page reports again.

@@ -8,9 +8,10 @@ from typing import Final
 from rtcguard.errors import ParseError
 from rtcguard.ice import address as addresses
 from rtcguard.ice import candidate as candidates
-from rtcguard.policy.decide import Decision, Subject, decide, decide_server
-from rtcguard.policy.model import OPAQUE, Config, RuleAction
+from rtcguard.policy.decide import Decision, decide, decide_server
+from rtcguard.policy.model import Config
 from rtcguard.policy.record import Record
+from rtcguard.policy.rule import OPAQUE, RuleAction, Subject
 from rtcguard.signaling import edits, making, sdp
 from rtcguard.signaling.message import Message
 from rtcguard.signaling.servers import ServerAt
@@ -110,7 +111,13 @@ class Judge:
         self._gone: set[str] = {addresses.canonical(message.client)} - {""}
         self._memory = _remembered(
             _Same(config),
-            (message.site, message.client, message.direction, message.destination),
+            (
+                message.site,
+                message.client,
+                message.direction,
+                message.destination,
+                message.path if config.index.names_paths else "",
+            ),
             message.confirmed,
         )
         self._memory.trim()
@@ -227,7 +234,7 @@ class Judge:
         if candidates.is_inert(parsed):
             return None
         kind = parsed.type if parsed.type in candidates.TYPES else "unknown"
-        decision = self._decide(kind, parsed.address)
+        decision = self._decide(kind, parsed.address, parsed.transport)
         if not ufrag:
             ufrag = next((value for name, value in parsed.extensions if name == "ufrag"), "")
         key, record = self._recorded(
@@ -378,7 +385,7 @@ class Judge:
 
     # Deciding and recording -------------------------------------------------------------------
 
-    def _decide(self, kind: str, address: str) -> Decision:
+    def _decide(self, kind: str, address: str, transport: str = "") -> Decision:
         message = self._message
         subject = Subject(
             site=message.site,
@@ -386,6 +393,8 @@ class Judge:
             direction=message.direction,
             candidate=kind,
             address=address,
+            transport=transport,
+            path=message.path,
             confirmed=message.confirmed,
         )
         decision = decide(self._config, subject)

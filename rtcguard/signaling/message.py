@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rtcguard.ice.server import RtcIceServer
-from rtcguard.policy.decide import Confirmed
 from rtcguard.policy.record import Record
+from rtcguard.policy.rule import Confirmed
 
 Direction = Literal["outbound", "inbound"]
 

@@ -29,18 +29,10 @@ import pytest
 from rtcguard.errors import StartError
 from rtcguard.network import forwarding, nameserver, sinkhole, upstreams
 from rtcguard.network.nameserver import NameServer
-from rtcguard.policy.model import (
-    Config,
-    Network,
-    Policy,
-    Relay,
-    RelayServer,
-    Sinkhole,
-    Stun,
-    Upstream,
-)
+from rtcguard.policy.model import Config, Policy, Relay, RelayServer, Sinkhole, Stun, Upstream
 from rtcguard.policy.record import Record
 from rtcguard.policy.resolver import parse_resolver
+from rtcguard.policy.rule import Network
 from tests.lab.ca import LabCA
 from tests.zone import Zone
 

@@ -26,16 +26,15 @@ from rtcguard.network.names import Names, names_of
 from rtcguard.network.sinkhole import Judged
 from rtcguard.policy.model import (
     Config,
-    Match,
     Policy,
     Relay,
     RelayServer,
     Resolver,
-    Rule,
     RuleAction,
     Sinkhole,
     Stun,
 )
+from rtcguard.policy.rule import Match, Rule
 
 CLIENT, LOCAL = "10.0.0.9", "10.0.0.1"
 RELAY = Relay((RelayServer(("turn:turn.example.org",), "u", "p"),))

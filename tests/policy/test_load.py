@@ -15,7 +15,7 @@ from rtcguard.policy import model
 from rtcguard.policy.load import load
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-TOP = ", ".join(field.name for field in fields(model.Config))
+TOP = ", ".join(field.name for field in fields(model.Config) if field.init)
 
 
 def mistakes(content: str) -> list[str]:
@@ -161,11 +161,20 @@ RULE = "rules:\n  - "
         (RULE + "{name: a, match: {site: [[x]]}, action: keep}", "3:30: rules[0].match.site[0] is "
          "text, found a list"),
         (RULE + "{name: a, match: {client: 10.0.0.1/8}, action: keep}", "3:31: "
-         "rules[0].match.client is an address or a network such as 10.0.0.0/8, found "
-         "'10.0.0.1/8': host bits are set; did you mean 10.0.0.0/8?"),
+         "rules[0].match.client is an address, a network such as 10.0.0.0/8 or a scope such as "
+         "private, found '10.0.0.1/8': host bits are set; did you mean 10.0.0.0/8?"),
         (RULE + "{name: a, match: {address: [office]}, action: keep}", "3:33: "
-         "rules[0].match.address[0] is an address or a network such as 10.0.0.0/8, found "
-         "'office'"),
+         "rules[0].match.address[0] is an address, a network such as 10.0.0.0/8 or a scope such "
+         "as private, found 'office'"),
+        (RULE + "{name: a, match: {address: privat}, action: keep}", "3:32: "
+         "rules[0].match.address is an address, a network such as 10.0.0.0/8 or a scope such as "
+         "private, found 'privat'; did you mean 'private'?"),
+        (RULE + "{name: a, match: {path: meet}, action: keep}", "3:29: rules[0].match.path begins "
+         "with a slash, such as /meet, found 'meet'"),
+        (RULE + "{name: a, match: {not: {}}, action: keep}", "3:28: rules[0].match.not names "
+         "nothing; what must not hold is written there"),
+        (RULE + "{name: a, match: {not: {not: {}}}, action: keep}", "3:29: unknown key 'not'; "
+         "known are site, path, client, direction, ring, candidate, transport, address"),
         (RULE + "{name: a, match: {direction: out}, action: keep}", "3:34: "
          "rules[0].match.direction is one of outbound, inbound, found 'out'"),
         (RULE + "{name: a, match: {candidate: [hots]}, action: keep}", "3:35: "

@@ -1,6 +1,7 @@
 """An offer, and the rewriter called as the tests do."""
 
-from rtcguard.policy.model import Config, Match, Rule
+from rtcguard.policy.model import Config
+from rtcguard.policy.rule import Match, Rule
 from rtcguard.signaling import Message, Rewrite, rewrite
 
 DEFAULT = Config()

@@ -8,7 +8,8 @@ from urllib.parse import parse_qsl, quote_plus
 import pytest
 
 from rtcguard.policy.load import load
-from rtcguard.policy.model import CANDIDATE_TYPES, RULE_ACTIONS, Config
+from rtcguard.policy.model import Config
+from rtcguard.policy.rule import CANDIDATE_TYPES, RULE_ACTIONS
 from rtcguard.signaling import Rewrite
 
 from .offers import (

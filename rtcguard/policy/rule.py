@@ -1,0 +1,70 @@
+"""Rules as values, and what they are asked about.
+
+A field of `Match` is a key of `match` in the YAML file; its meaning for the reader of that file
+stands in configs/personal.yaml.
+"""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+from typing import Final, Literal, get_args
+
+from rtcguard.ice import address as addresses
+
+Network = IPv4Network | IPv6Network
+
+DIRECTIONS: Final = ("outbound", "inbound")
+RINGS: Final = ("page", "signaling", "network")
+TRANSPORTS: Final = ("udp", "tcp")
+CANDIDATE_TYPES: Final = ("host", "srflx", "prflx", "relay", "unknown")
+OPAQUE: Final = "opaque"  # signaling that cannot be read; only a rule that names it decides it
+RuleAction = Literal["keep", "scrub", "strip", "block", "observe"]
+RULE_ACTIONS: Final = get_args(RuleAction)
+Confirmed = Literal["", "page", "network"]
+
+
+def within(text: str, networks: tuple[Network, ...]) -> bool:
+    """Whether an address is in one of the networks; what is no address is in none."""
+    address = addresses.parse(text)
+    return address is not None and any(address in network for network in networks)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is to be decided. Text is empty where there is none; a key that names it then fails.
+
+    `confirmed` says which ring is known to keep the local side to relays (`inbound: auto` asks for
+    it): `page`, the guard reported in for this client and site; `network`, the firewall is up."""
+
+    site: str
+    client: str
+    direction: str
+    candidate: str = ""
+    address: str = ""
+    transport: str = ""
+    path: str = ""
+    ring: str = "signaling"
+    confirmed: Confirmed = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a rule names: each list is "any of", the lists together are "all of", empty is "any".
+
+    `negated`, the key `not`, is what must not hold as a whole."""
+
+    site: tuple[str, ...] = ()  # exact names, or `*.example.org` for every name below it
+    path: tuple[str, ...] = ()  # prefixes, on borders of segments
+    client: tuple[Network | str, ...] = ()  # networks, and scopes by their name
+    direction: tuple[str, ...] = ()
+    ring: tuple[str, ...] = ()
+    candidate: tuple[str, ...] = ()
+    transport: tuple[str, ...] = ()
+    address: tuple[Network | str, ...] = ()
+    negated: "Match | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    name: str
+    match: Match
+    action: RuleAction
