@@ -170,3 +170,83 @@ def test_run_with_a_secret_that_is_none(tmp_path: Path, mode: int, text: str) ->
     secret.chmod(mode)
     server = f"{{urls: ['turn:192.0.2.1'], shared_secret_file: {secret}}}"
     assert text in refused(tmp_path, f"relay: {{servers: [{server}]}}\n")
+
+
+RULES = """version: 1
+relay:
+  servers: [{urls: "turn:192.0.2.7", username: u, credential: c}]
+rules:
+  - {name: guests, match: {client: 10.9.0.0/16}, action: block}
+  - name: office
+    match: {site: "*.meet.example", candidate: host, not: {transport: tcp}}
+    action: keep
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (
+            ["--site", "A.meet.example", "--client", "10.1.0.1", "--candidate", HOST.decode()],
+            "outbound host candidate, udp 192.168.7.5\n  rule 'guests': no: client does not hold\n"
+            "  rule 'office': matches\nkeep, by office: rule 'office' says keep\n",
+        ),
+        (
+            ["--site", "b.example", "--candidate", HOST.decode().replace("udp", "tcp")],
+            "outbound host candidate, tcp 192.168.7.5\n  rule 'guests': no: client does not hold\n"
+            "  rule 'office': no: site, not does not hold\nstrip, by default:outbound: a host "
+            "candidate tells an address of the client\n",
+        ),
+        (
+            ["--direction", "inbound", "--confirmed", "network", "--candidate", HOST.decode()],
+            "keep, by inbound:auto: the firewall is up, which lets the client reach approved "
+            "relays only\n",
+        ),
+        (
+            ["--client", "10.9.1.1"],
+            "pages of any site\n  rule 'guests': matches\nblock, by guests: rule 'guests' says "
+            "block\n",
+        ),
+        (
+            ["--client", "10.1.0.1", "--stun", "192.0.2.7:3478"],
+            "keep, by relay:servers: this TURN server is approved\n",
+        ),
+        (["--stun", "192.0.2.8:3478"], "block, by default:servers: "),
+        (["--server", "turn:192.0.2.8"], "strip, by relay:site_servers: a TURN server"),
+    ],
+)
+def test_explain(tmp_path: Path, asked: list[str], told: str) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text(RULES)
+    made = rtcguard(["explain", "--config", str(config), *asked], tmp_path)
+    assert made.returncode == 0, made.stderr
+    assert told in made.stdout.decode()
+
+
+def test_explain_as_json(tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text(RULES)
+    asked = ["--client", "10.1.0.1", "--site", "a.meet.example", "--candidate", HOST.decode()]
+    made = rtcguard(["explain", "--config", str(config), *asked, "--json"], tmp_path)
+    assert json.loads(made.stdout) == {
+        "what": "outbound host candidate, udp 192.168.7.5",
+        "action": "keep",
+        "rule": "office",
+        "reason": "rule 'office' says keep",
+        "tried": [{"rule": "guests", "lacked": ["client"]}, {"rule": "office", "lacked": []}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (["--candidate", "nothing"], "Invalid value for --candidate: not a candidate: "),
+        (["--server", "http://a"], "Invalid value for --server: 'http://a' is not a stun:"),
+        (["--stun", "1.2.3.4"], "'1.2.3.4' is not HOST:PORT"),
+        (["--stun", "1.2.3.4:1", "--server", "stun:a"], "one of --candidate, --server and --stun"),
+    ],
+)
+def test_explain_mistakes(tmp_path: Path, asked: list[str], message: str) -> None:
+    made = rtcguard(["explain", *asked], tmp_path)
+    assert made.returncode == 2
+    assert message in made.stderr.decode()

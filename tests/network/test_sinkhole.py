@@ -30,11 +30,10 @@ from rtcguard.policy.model import (
     Relay,
     RelayServer,
     Resolver,
-    RuleAction,
     Sinkhole,
     Stun,
 )
-from rtcguard.policy.rule import Match, Rule
+from rtcguard.policy.rule import Match, Rule, RuleAction
 
 CLIENT, LOCAL = "10.0.0.9", "10.0.0.1"
 RELAY = Relay((RelayServer(("turn:turn.example.org",), "u", "p"),))
