@@ -137,7 +137,7 @@ def _networks(key: _Key, rules: Sequence[Sequence[Network | str]]) -> _Allows:
     def allowed(text: str) -> _Bits:
         if not text:
             return silent
-        bits = silent | scopes.get(addresses.scope(text), 0)
+        bits = silent | scopes.get(addresses.scope(text), 0) if scopes else silent
         address = addresses.parse(text)
         if address is not None:
             number = int(address)

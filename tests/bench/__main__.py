@@ -11,13 +11,25 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from tests.bench import download, first_byte, flood, guard, messages, proxy, rewrite, startup, stun
+from tests.bench import (
+    download,
+    first_byte,
+    flood,
+    guard,
+    messages,
+    policy,
+    proxy,
+    rewrite,
+    startup,
+    stun,
+)
 from tests.bench.servers import Servers
 from tests.bench.table import BenchError, Line, render
 
 _CASES: Final[dict[str, Callable[[Servers], Iterator[Line]]]] = {
     "startup": startup.run,
     "rewrite": rewrite.run,
+    "policy": policy.run,
     "guard": guard.run,
     "proxy": proxy.run,
     "first_byte": first_byte.run,

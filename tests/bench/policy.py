@@ -1,0 +1,65 @@
+"""A configuration of an office that writes everything down: 1,000 rules, 10,000 networks."""
+
+import random
+import statistics
+import time
+from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
+from typing import Final
+
+from rtcguard.policy.decide import decide
+from rtcguard.policy.load import load
+from rtcguard.policy.rule import Network, Subject
+from tests.bench.process import MEASURED_CORE, on_core
+from tests.bench.servers import Servers
+from tests.bench.table import Line, single
+
+_RULES: Final = 1000
+_NETWORKS: Final = 10  # of a rule
+_QUESTIONS: Final = 2000
+
+
+def run(servers: Servers) -> Iterator[Line]:
+    chance = random.Random(1)
+    networks = [_network(chance) for _ in range(_RULES * _NETWORKS)]
+    text = _written(networks)
+    with on_core(MEASURED_CORE):
+        began = time.perf_counter()
+        config = load(text, "bench.yaml")
+        took = time.perf_counter() - began
+        questions = [_question(chance, networks) for _ in range(_QUESTIONS)]
+        times = []
+        for subject in questions:
+            began = time.perf_counter()
+            decide(config, subject)
+            times.append(time.perf_counter() - began)
+    what = f"{_RULES} rules with {len(networks)} networks"
+    yield single(f"a decision among {what}, µs", 1e6 * statistics.median(times), "{:.1f}", None, 5)
+    yield single("  load of the file, ms", 1e3 * took, "{:.0f}", None, 200)
+
+
+def _network(chance: random.Random) -> Network:
+    length = chance.choice((16, 20, 24, 28))
+    return ip_network((chance.getrandbits(32) >> 32 - length << 32 - length, length))
+
+
+def _written(networks: list[Network]) -> str:
+    lines = ["version: 1", "rules:"]
+    for place in range(_RULES):
+        own = networks[place * _NETWORKS : (place + 1) * _NETWORKS]
+        lines += [
+            f"  - name: rule {place}",
+            f'    match: {{site: ["s{place}.example.org", "*.d{place}.example"], '
+            f"client: [{', '.join(map(str, own))}], candidate: host}}",
+            "    action: keep",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _question(chance: random.Random, networks: list[Network]) -> Subject:
+    """Half of the clients and sites are in some rule."""
+    place = chance.randrange(2 * _RULES)
+    client = chance.choice(networks)[1] if chance.random() < 0.5 else chance.getrandbits(32)
+    sites = (f"s{place}.example.org", f"a.b.d{place}.example")
+    address = str(ip_address(chance.getrandbits(32)))
+    return Subject(chance.choice(sites), str(ip_address(client)), "outbound", "host", address)
