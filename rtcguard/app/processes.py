@@ -48,8 +48,7 @@ def proxy_worker(settings: Settings, pipe: Pipe) -> None:
     config = settings.policy.config
 
     async def main() -> None:
-        stopped = asyncio.Event()
-        asyncio.get_running_loop().add_reader(pipe.fileno(), stopped.set)
+        stopped = _stopped(pipe)
         confirmed = Confirmed(settings.state.ledger)
         shown = site(settings.state.ca_certificate)
         guard = RtcGuard(settings.policy, settings.key, writer.record, confirmed, shown)
@@ -101,8 +100,7 @@ def sinkhole(settings: Settings, pipe: Pipe) -> None:
     _begin("sinkhole")
 
     async def main() -> None:
-        stopped = asyncio.Event()
-        asyncio.get_running_loop().add_reader(pipe.fileno(), stopped.set)
+        stopped = _stopped(pipe)
         pipe.send(None)
         await server.serve(stopped)
 
@@ -130,8 +128,7 @@ def gateway(settings: Settings, pipe: Pipe) -> None:
     config = settings.policy.config
 
     async def main() -> None:
-        stopped = asyncio.Event()
-        asyncio.get_running_loop().add_reader(pipe.fileno(), stopped.set)
+        stopped = _stopped(pipe)
         pipe.send(None)
         await keeper.run(stopped)
 
@@ -168,6 +165,13 @@ def relay(settings: Settings, pipe: Pipe) -> None:
         pipe.send(str(error))
     else:
         sys.exit(1 if ended else 0)
+
+
+def _stopped(pipe: Pipe) -> asyncio.Event:
+    """Set as soon as the supervisor asks for the end, or is dead."""
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_reader(pipe.fileno(), stopped.set)
+    return stopped
 
 
 def _begin(name: str) -> None:

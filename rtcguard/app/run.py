@@ -12,18 +12,18 @@ from rtcguard.proxy import modes
 
 def run(settings: Settings, say: Callable[[str], None]) -> None:
     """Runs until SIGINT or SIGTERM. Raises RtcguardError where it cannot begin or go on."""
-    supervisor = Supervisor(settings)
+    supervisor, config = Supervisor(settings), settings.policy.config
     try:
-        if settings.policy.config.relay.managed:
+        if config.relay.managed:
             supervisor.start("relay", processes.relay)
-        if settings.policy.config.stun.listen:
+        if config.stun.listen:
             supervisor.start("stun", processes.stun)
-        if settings.policy.config.sinkhole.listen:
+        if config.sinkhole.listen:
             supervisor.start("sinkhole", processes.sinkhole)
         for _ in range(settings.workers):
             # One after the other: the first makes the certificate authority.
             supervisor.start("proxy", processes.proxy_worker)
-        if firewall.wanted(settings.policy.config):
+        if firewall.wanted(config):
             supervisor.start("gateway", processes.gateway)
         for line in describe(settings):
             say(line)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from typing import NoReturn
+
+import pytest
 
 from tests.browsers.firefox import FIREFOX
 
@@ -28,6 +31,13 @@ COMMANDS = {
     "node": "nodejs",
     "npm": "npm",
 }
+
+
+def cannot_run(message: str) -> NoReturn:
+    """Skips what this machine cannot run and says so; in CI nothing may be left out."""
+    if os.environ.get("CI"):
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)
 
 
 def missing() -> list[str]:

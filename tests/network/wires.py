@@ -12,13 +12,11 @@ import ctypes
 import os
 import shutil
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import dpkt  # type: ignore[import-untyped]
-import pytest
 
 from rtcguard.app import gateway
 from rtcguard.network import netfilter
@@ -36,6 +34,8 @@ from tests.lab.net import (
     Lab,
     Role,
 )
+from tests.lab.requirements import cannot_run
+from tests.netns import inside
 
 STUN = bytes.fromhex("000100002112a442") + bytes(range(12))
 CLASSIC = bytes.fromhex("0001000000112233") + bytes(range(12))  # RFC 3489: no cookie
@@ -66,32 +66,17 @@ def require() -> None:
     """Root, nftables and namespaces; without them nothing is shown, and CI says so."""
     if os.geteuid() or not (shutil.which("nft") and shutil.which("ip")):
         message = "the firewall was not tried: that needs root, nftables and iproute2"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+        cannot_run(message)
 
 
 def within[T](namespace: str, make: Callable[[], T], user: int = 0) -> T:
     """Does something in a namespace; a socket that it makes stays there, and is this user's."""
-    result: list[T] = []
-    errors: list[BaseException] = []
 
-    def run() -> None:
-        try:
-            handle = os.open(f"/run/netns/{namespace}", os.O_RDONLY)
-            try:
-                os.setns(handle, os.CLONE_NEWNET)
-            finally:
-                os.close(handle)
-            ctypes.CDLL(None).setfsuid(user)  # of this thread alone
-            result.append(make())
-        except BaseException as error:
-            errors.append(error)
+    def made() -> T:
+        ctypes.CDLL(None).setfsuid(user)  # of this thread alone
+        return make()
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
-    return result[0]
+    return inside(namespace, made)
 
 
 @dataclass

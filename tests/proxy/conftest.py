@@ -4,7 +4,6 @@
 one of them runs in Chromium and in Firefox.
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from tests.browsers.firefox import Preferences
 from tests.browsers.tab import BROWSERS, ChromiumTabs, Tab, Tabs, running_firefox
 from tests.lab.browser import CHROMIUM
 from tests.lab.net import Lab
-from tests.lab.requirements import missing
+from tests.lab.requirements import cannot_run, missing
 from tests.process import Running, running
 
 RELAY = """
@@ -73,9 +72,7 @@ def lab() -> Iterator[Lab]:
     """A client, its gateway and far sides; where they cannot be, tests are skipped, not in CI."""
     if reasons := missing():
         message = f"without these nothing shows that rtcguard works: {'; '.join(reasons)}"
-        if os.environ.get("CI"):
-            pytest.fail(message, pytrace=False)
-        pytest.skip(message)
+        cannot_run(message)
     with Lab() as built:
         yield built
 
