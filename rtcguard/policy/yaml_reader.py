@@ -149,6 +149,16 @@ def optional(item: Reader) -> Reader:
     return read
 
 
+def section(make: type, keys: dict[str, Reader]) -> Reader:
+    """A mapping that becomes one value of the model; nothing is made while there are mistakes."""
+
+    def read(reader: Yaml, node: yaml.Node, path: str) -> Any:
+        values = reader.mapping(node, path, keys)
+        return None if reader.mistakes else make(**values)
+
+    return read
+
+
 def duration(reader: Yaml, node: yaml.Node, path: str) -> int | None:
     """Seconds, from `45s`, `30m`, `12h`, `90d` or `2w`."""
     value = _scalar(reader, node, path, "a time such as 30m, 12h or 90d")

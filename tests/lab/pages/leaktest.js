@@ -10,7 +10,7 @@ const lab = window.__lab = {
   missing: {},  // by source: what this browser said instead
   ips: {},      // by source: what a regular expression takes for an address, as such pages show it
 };
-const LIMIT_MS = 4000;
+const LIMIT_MS = 10_000; // beyond what browsers wait for servers that do not answer
 const ADDRESS = /([0-9]{1,3}(?:\.[0-9]{1,3}){3}|[a-f0-9]{1,4}(?::{1,2}[a-f0-9]{1,4}){2,7})/g;
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
