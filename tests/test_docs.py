@@ -48,7 +48,7 @@ def test_the_setup_installs_what_the_lab_needs() -> None:
 def keys(value: Any) -> set[str]:
     found = set()
     for field in dataclasses.fields(value):
-        if not field.init:
+        if not field.compare:
             continue
         found.add({"negated": "not"}.get(field.name, field.name))
         inner = getattr(value, field.name)
@@ -61,4 +61,4 @@ def test_every_key_is_explained() -> None:
     text = PERSONAL.read_text()
     known = keys(Config()) | keys(Match()) | keys(RelayServer(()))
     assert not [key for key in known if f"{key}:" not in text and f"{key}, " not in text]
-    assert set(loader._TOP) == {field.name for field in dataclasses.fields(Config) if field.init}
+    assert set(loader._TOP) == {field.name for field in dataclasses.fields(Config) if field.compare}

@@ -17,37 +17,43 @@ from rtcguard.errors import StartError
 from rtcguard.ledger.event import COLUMNS, Event
 from rtcguard.policy.rule import Network
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 _PATIENCE: Final = 10.0  # seconds that another's lock is waited for
 GROUPS: Final = ("address", "site", "client", "destination", "ring")
 
 _INTEGERS: Final = ("port", "count")
-_VERSION_2: Final = f"""
+_RINGS: Final = """
 CREATE INDEX events_ufrag ON events (ufrag, client) WHERE ufrag != '';
 CREATE INDEX events_told ON events (client, destination) WHERE kind IN ('server', 'name');
 CREATE TABLE rings (
     node TEXT NOT NULL, ring TEXT NOT NULL, name TEXT NOT NULL, until TEXT NOT NULL,
     detail TEXT NOT NULL, PRIMARY KEY (node, ring, name)
 );
-PRAGMA user_version = {SCHEMA_VERSION};
 """
 _SCHEMA: Final = f"""
 CREATE TABLE events (
-    {", ".join(f"{c} {'INTEGER' if c in _INTEGERS else 'TEXT'} NOT NULL" for c in COLUMNS)},
+    {", ".join(f'"{c}" {"INTEGER" if c in _INTEGERS else "TEXT"} NOT NULL' for c in COLUMNS)},
     PRIMARY KEY (id)
 );
 CREATE INDEX events_time ON events (time);
 CREATE INDEX events_guard ON events (client, site, time) WHERE kind = 'guard';
-{_VERSION_2}"""
+{_RINGS}"""
 _FROM_1: Final = f"""
 ALTER TABLE events ADD COLUMN page TEXT NOT NULL DEFAULT '';
 ALTER TABLE events ADD COLUMN evidence TEXT NOT NULL DEFAULT '';
 ALTER TABLE events ADD COLUMN count INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE events ADD COLUMN last TEXT NOT NULL DEFAULT '';
 UPDATE events SET last = time;
-{_VERSION_2}"""
+{_RINGS}"""
+_FROM_2: Final = """
+ALTER TABLE events ADD COLUMN "user" TEXT NOT NULL DEFAULT '';
+ALTER TABLE events ADD COLUMN would TEXT NOT NULL DEFAULT '';
+ALTER TABLE events ADD COLUMN policy TEXT NOT NULL DEFAULT '';
+"""
+# By the version that a file has: what makes it one of SCHEMA_VERSION.
+_STEPS: Final = {0: _SCHEMA, 1: _FROM_1 + _FROM_2, 2: _FROM_2}
 _INSERT: Final = (
-    f"INSERT OR IGNORE INTO events ({', '.join(COLUMNS)}) "
+    f"INSERT OR IGNORE INTO events ({', '.join(f'"{c}"' for c in COLUMNS)}) "
     f"VALUES ({', '.join('?' for _ in COLUMNS)})"
 )
 
@@ -90,8 +96,10 @@ class Store:
     def _prepare(self) -> None:
         with self._transaction():  # two processes may come to a new file at once
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            for statement in {0: _SCHEMA, 1: _FROM_1}.get(version, "").split(";"):
-                self._db.execute(statement)
+            if version in _STEPS:
+                for statement in _STEPS[version].split(";"):
+                    self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         if version > SCHEMA_VERSION:
             raise StartError(
                 f"{self.path}: the ledger is of version {version}, this rtcguard knows "

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from typing import Final, Literal
 
+from rtcguard.errors import Mistake
 from rtcguard.ice.server import IceServer
 from rtcguard.policy.index import Index
 from rtcguard.policy.rule import OPAQUE, Match, Network, Rule
@@ -170,6 +171,7 @@ class Config:
     upstream: Upstream = field(default_factory=Upstream)
     ledger: Ledger = field(default_factory=Ledger)
     web: Web = field(default_factory=Web)
+    warnings: tuple[Mistake, ...] = field(default=(), compare=False)  # what is allowed, and odd
     index: "Rules" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

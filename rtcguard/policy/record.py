@@ -24,6 +24,9 @@ class Record:
     `page` is what is known of ring 1 where something reached the network: `guarded` (the site's
     guard has reported in for this client), `unguarded`, or nothing. `evidence` says what tied the
     attempt to `site`, where it was not seen there: `ufrag`, `server`, `name`, `time`.
+    `user` has signed in at the proxy. In monitor mode `action` is `observed`, as nothing was held
+    back, and `would` is the action that would have been. `policy` is the version of the
+    policy that decided; who hands the record over writes it.
     `began` and `ended` are seconds since 1970, of the first and the last of `count`; 0: now.
     """
 
@@ -44,6 +47,9 @@ class Record:
     reason: str = ""
     page: str = ""
     evidence: str = ""
+    user: str = ""
+    would: str = ""
+    policy: str = ""
     count: int = 1
     began: float = 0.0
     ended: float = 0.0

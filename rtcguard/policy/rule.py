@@ -4,7 +4,7 @@ A field of `Match` is a key of `match` in the YAML file; its meaning for the rea
 stands in configs/personal.yaml.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final, Literal, get_args
 
@@ -33,7 +33,12 @@ class Subject:
     """What is to be decided. Text is empty where there is none; a key that names it then fails.
 
     `confirmed` says which ring is known to keep the local side to relays (`inbound: auto` asks for
-    it): `page`, the guard reported in for this client and site; `network`, the firewall is up."""
+    it): `page`, the guard reported in for this client and site; `network`, the firewall is up.
+    `user` has signed in at the proxy. `server` is an ICE server's URI; `destination` (an address or
+    the host name that was asked for) and `port` are where a packet or a connection goes;
+    `protocol` is what was found in it. `minute` is of the week, from Monday 00:00 local time; -1:
+    unknown.
+    """
 
     site: str
     client: str
@@ -44,6 +49,12 @@ class Subject:
     path: str = ""
     ring: str = "signaling"
     confirmed: Confirmed = ""
+    user: str = ""
+    server: str = ""
+    destination: str = ""
+    port: int = 0
+    protocol: str = ""
+    minute: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,13 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
+    """`mode: monitor`: what it would do is recorded, and the rules behind it decide.
+
+    `file` and `line` are where it stands."""
+
     name: str
     match: Match
     action: RuleAction
+    mode: Literal["enforce", "monitor"] = "enforce"
+    file: str = field(default="", compare=False)
+    line: int = field(default=0, compare=False)

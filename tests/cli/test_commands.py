@@ -37,7 +37,7 @@ def test_filter_keeps_the_length_and_tells(tmp_path: Path) -> None:
     (event,) = map(json.loads, events.read_text().splitlines())
     assert " ".join(event) == (
         "time id node ring kind action direction site client address port scope candidate_type "
-        "destination name ufrag rule reason page evidence count last"
+        "destination name ufrag rule reason page evidence user would policy count last"
     )
     assert event["address"] == "192.168.7.5"
     assert event["action"] == "stripped"

@@ -37,7 +37,7 @@ def test_fields() -> None:
     assert set(COLUMNS) == {
         *("time", "id", "node", "ring", "kind", "direction", "site", "client", "address", "port"),
         *("scope", "candidate_type", "destination", "name", "ufrag", "action", "rule", "reason"),
-        *("page", "evidence", "count", "last"),
+        *("page", "evidence", "user", "would", "policy", "count", "last"),
     }
     assert event.to_row() == tuple(event.to_dict().values())
     names = [field.name for field in fields(Record) if field.name not in ("began", "ended")]

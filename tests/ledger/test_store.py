@@ -119,15 +119,33 @@ INSERT INTO events VALUES ('2026-01-01', 'old', 'n', 'page', 'guard', 'observed'
 """
 
 
-def test_a_file_of_version_1_goes_on(path: Path) -> None:
+# What 1 became in version 2.
+VERSION_2 = f"""{VERSION_1}
+ALTER TABLE events ADD COLUMN page TEXT NOT NULL DEFAULT '';
+ALTER TABLE events ADD COLUMN evidence TEXT NOT NULL DEFAULT '';
+ALTER TABLE events ADD COLUMN count INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE events ADD COLUMN last TEXT NOT NULL DEFAULT '';
+UPDATE events SET last = time;
+CREATE INDEX events_ufrag ON events (ufrag, client) WHERE ufrag != '';
+CREATE INDEX events_told ON events (client, destination) WHERE kind IN ('server', 'name');
+CREATE TABLE rings (
+    node TEXT NOT NULL, ring TEXT NOT NULL, name TEXT NOT NULL, until TEXT NOT NULL,
+    detail TEXT NOT NULL, PRIMARY KEY (node, ring, name)
+);
+PRAGMA user_version = 2;
+"""
+
+
+@pytest.mark.parametrize("script", [VERSION_1, VERSION_2], ids=["1", "2"])
+def test_a_file_of_an_older_version_goes_on(path: Path, script: str) -> None:
     path.parent.mkdir()
     database = sqlite3.connect(path)
-    database.executescript(VERSION_1)
+    database.executescript(script)
     database.close()
     store = Store(path)
     store.add([event("new", "2026-01-02", address="x", count=4, last="2026-01-03")])
     assert store.guard_seen("10.0.0.1", "a.example", "2026")
-    (old, new) = sorted(store.grouped("address", ""))
+    old, new = sorted(store.grouped("address", ""))
     assert (*old[1:5], *new[1:5]) == (
         *("observed", 1, "2026-01-01", "2026-01-01"),
         *("stripped", 4, "2026-01-02", "2026-01-03"),

@@ -15,7 +15,7 @@ from rtcguard.policy import model
 from rtcguard.policy.load import load
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-TOP = ", ".join(field.name for field in fields(model.Config) if field.init)
+TOP = ", ".join(field.name for field in fields(model.Config) if field.compare)
 
 
 def mistakes(content: str) -> list[str]:
