@@ -48,9 +48,11 @@ class Loaded:
         state = settings.state()
         state.prepare()
         key = state.key()
-        self._writer = Writer(state.ledger, config.ledger.keep)
+        mask = state.mask(config)
+        ledger = config.ledger
+        self._writer = Writer(state.ledger, ledger.keep, size=ledger.size, mask=mask)
         certificate = Path(ctx.options.confdir).expanduser() / "mitmproxy-ca-cert.pem"
-        confirmed, shown = Confirmed(state.ledger), site(certificate)
+        confirmed, shown = Confirmed(state.ledger, mask), site(certificate)
         self.addons = [RtcGuard(policy, key, self._writer.record, confirmed, shown)]
         if config.stun.listen or config.sinkhole.listen:
             listen = (ctx.options.listen_host, ctx.options.listen_port or 8080)

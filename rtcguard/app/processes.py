@@ -49,7 +49,7 @@ def proxy_worker(settings: Settings, pipe: Pipe) -> None:
 
     async def main() -> None:
         stopped = _stopped(pipe)
-        confirmed = Confirmed(settings.state.ledger)
+        confirmed = Confirmed(settings.state.ledger, settings.state.mask(config))
         shown = site(settings.state.ca_certificate)
         guard = RtcGuard(settings.policy, settings.key, writer.record, confirmed, shown)
         await serve(
@@ -63,7 +63,7 @@ def proxy_worker(settings: Settings, pipe: Pipe) -> None:
         )
 
     try:
-        writer = Writer(settings.state.ledger, config.ledger.keep)
+        writer = _writer(settings)
         asyncio.run(main())
         writer.close()
     except StartError as error:
@@ -78,7 +78,7 @@ def stun(settings: Settings, pipe: Pipe) -> None:
     _begin("stun")
     config = settings.policy.config
     try:
-        writer = Writer(settings.state.ledger, config.ledger.keep)
+        writer = _writer(settings)
         with StunServer(
             config.stun.listen,
             settings.policy,
@@ -105,7 +105,7 @@ def sinkhole(settings: Settings, pipe: Pipe) -> None:
         await server.serve(stopped)
 
     try:
-        writer = Writer(settings.state.ledger, settings.policy.config.ledger.keep)
+        writer = _writer(settings)
         path = settings.state.ledger
         server = NameServer(settings.policy, writer.record, Learned(path), partial(held, path))
         try:
@@ -165,6 +165,11 @@ def relay(settings: Settings, pipe: Pipe) -> None:
         pipe.send(str(error))
     else:
         sys.exit(1 if ended else 0)
+
+
+def _writer(settings: Settings) -> Writer:
+    ledger, mask = settings.policy.config.ledger, settings.state.mask(settings.policy.config)
+    return Writer(settings.state.ledger, ledger.keep, size=ledger.size, mask=mask)
 
 
 def _stopped(pipe: Pipe) -> asyncio.Event:

@@ -10,6 +10,7 @@ import platformdirs
 
 from rtcguard.errors import ConfigError, Mistake, StartError
 from rtcguard.ice.server import IceServer
+from rtcguard.ledger.masking import Mask, masker, unmasked
 from rtcguard.policy.load import load
 from rtcguard.policy.model import Config, Policy, RelayServer
 
@@ -46,8 +47,16 @@ class State:
             ) from error
 
     def key(self) -> bytes:
-        """The secret that signs the page guard's tokens; made once, shared by all processes."""
-        path = self.folder / "guard.key"
+        """The secret that signs the page guard's tokens."""
+        return self._secret("guard.key")
+
+    def mask(self, config: Config) -> Mask:
+        """What the ledger's addresses are masked with, where they are to be."""
+        return unmasked if config.ledger.addresses == "full" else masker(self._secret("mask.key"))
+
+    def _secret(self, name: str) -> bytes:
+        """A key of 32 bytes; made once, shared by all processes."""
+        path = self.folder / name
         try:
             try:
                 with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

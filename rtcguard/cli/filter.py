@@ -39,7 +39,8 @@ def command(
     servers on its way to the client. A payload that must not pass gives exit code 3 and no output.
     HTML documents are never signaling and come back as they are.
     """
-    from rtcguard.app.settings import read_config, read_policy
+    from rtcguard.app.settings import read_config, read_policy, state
+    from rtcguard.ledger.masking import masked
     from rtcguard.ledger.writer import stamped
     from rtcguard.page import content_type as types
     from rtcguard.signaling import Message, Rewrite, rewrite
@@ -60,7 +61,13 @@ def command(
         )
         made = rewrite(message, read)
     if events is not None:
-        for event in stamped(made.records, socket.gethostname()):
+        records = made.records
+        if read.ledger.addresses == "masked":
+            kept = state()
+            kept.prepare()
+            mask = kept.mask(read)
+            records = tuple(masked(record, mask) for record in records)
+        for event in stamped(records, socket.gethostname()):
             events.write(json.dumps(event.to_dict()) + "\n")
     if made.blocked:
         raise PayloadBlocked(f"blocked: {made.blocked}")

@@ -3,6 +3,7 @@
 The order of the fields here is the order in JSON lines and in the store's columns.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -31,10 +32,17 @@ class Event:
     def to_row(self) -> tuple[Any, ...]:
         """The values in the order of `COLUMNS`, such as a database takes: what a page sent may hold
         lone surrogates, which UTF-8 has no bytes for."""
-        return tuple(map(_storable, self.to_dict().values()))
+        return tuple(map(storable, self.to_dict().values()))
+
+    @classmethod
+    def of_row(cls, row: Sequence[Any]) -> "Event":
+        """The event of a row in the order of `COLUMNS`."""
+        time, id, node, *record, last = row
+        return cls(time, id, node, Record(**dict(zip(RECORD_FIELDS, record, strict=True))), last)
 
 
-def _storable(value: str | int) -> str | int:
+def storable[T: (str, int)](value: T) -> T:
+    """Text that a database takes."""
     if isinstance(value, str) and not value.isascii():
         return value.encode("utf-8", "replace").decode()
     return value

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from rtcguard.ledger.query import Filter
 from rtcguard.ledger.store import Store
 
 if TYPE_CHECKING:
@@ -34,11 +35,11 @@ class Row:
 def rows(store: Store, by: str, since: str) -> list[Row]:
     """One row a key, the most frequent first. `since` is an event's time."""
     made: dict[str, Row] = {}
-    for key, action, count, first, last, *lists, scope in store.grouped(by, since):
+    for key, action, _, count, first, last, *lists, scope in store.grouped(by, Filter(since)):
         row = made.setdefault(key, Row(key, first=first, last=last))
         row.count += count
         row.first, row.last = min(row.first, first), max(row.last, last)
-        row.actions[action] = count
+        row.actions[action] = row.actions.get(action, 0) + count
         row.scope = scope if by == "address" else ""
         for known, found in zip((row.clients, row.sites, row.destinations), lists, strict=True):
             known += [one for one in found if one and one not in known]

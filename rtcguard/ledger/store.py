@@ -14,56 +14,29 @@ from pathlib import Path
 from typing import Any, Final
 
 from rtcguard.errors import StartError
+from rtcguard.ledger import query, schema
 from rtcguard.ledger.event import COLUMNS, Event
+from rtcguard.ledger.masking import Mask, unmasked
+from rtcguard.ledger.query import Filter
+from rtcguard.ledger.schema import quoted
+from rtcguard.ledger.sums import Sums
 from rtcguard.policy.rule import Network
 
-SCHEMA_VERSION: Final = 3
 _PATIENCE: Final = 10.0  # seconds that another's lock is waited for
-GROUPS: Final = ("address", "site", "client", "destination", "ring")
-
-_INTEGERS: Final = ("port", "count")
-_RINGS: Final = """
-CREATE INDEX events_ufrag ON events (ufrag, client) WHERE ufrag != '';
-CREATE INDEX events_told ON events (client, destination) WHERE kind IN ('server', 'name');
-CREATE TABLE rings (
-    node TEXT NOT NULL, ring TEXT NOT NULL, name TEXT NOT NULL, until TEXT NOT NULL,
-    detail TEXT NOT NULL, PRIMARY KEY (node, ring, name)
-);
-"""
-_SCHEMA: Final = f"""
-CREATE TABLE events (
-    {", ".join(f'"{c}" {"INTEGER" if c in _INTEGERS else "TEXT"} NOT NULL' for c in COLUMNS)},
-    PRIMARY KEY (id)
-);
-CREATE INDEX events_time ON events (time);
-CREATE INDEX events_guard ON events (client, site, time) WHERE kind = 'guard';
-{_RINGS}"""
-_FROM_1: Final = f"""
-ALTER TABLE events ADD COLUMN page TEXT NOT NULL DEFAULT '';
-ALTER TABLE events ADD COLUMN evidence TEXT NOT NULL DEFAULT '';
-ALTER TABLE events ADD COLUMN count INTEGER NOT NULL DEFAULT 1;
-ALTER TABLE events ADD COLUMN last TEXT NOT NULL DEFAULT '';
-UPDATE events SET last = time;
-{_RINGS}"""
-_FROM_2: Final = """
-ALTER TABLE events ADD COLUMN "user" TEXT NOT NULL DEFAULT '';
-ALTER TABLE events ADD COLUMN would TEXT NOT NULL DEFAULT '';
-ALTER TABLE events ADD COLUMN policy TEXT NOT NULL DEFAULT '';
-"""
-# By the version that a file has: what makes it one of SCHEMA_VERSION.
-_STEPS: Final = {0: _SCHEMA, 1: _FROM_1 + _FROM_2, 2: _FROM_2}
+_REMOVED_AT_ONCE: Final = 20_000  # events
 _INSERT: Final = (
-    f"INSERT OR IGNORE INTO events ({', '.join(f'"{c}"' for c in COLUMNS)}) "
-    f"VALUES ({', '.join('?' for _ in COLUMNS)})"
+    f"INSERT INTO events ({quoted(COLUMNS)}) VALUES ({', '.join('?' for _ in COLUMNS)})"
 )
+_SUM_A_DAY: Final = schema.sums_of("time >= ? AND time < ?")
 
 
 class Store:
     """One connection to the ledger's file. Use it from one thread."""
 
-    def __init__(self, path: Path) -> None:
-        """Opens the file, or makes it. Raises StartError where that cannot be done."""
-        self.path = path
+    def __init__(self, path: Path, mask: Mask = unmasked) -> None:
+        """Opens the file, or makes it. Raises StartError where that cannot be done. `mask` is what
+        its clients' addresses were written with: questions about one client need it."""
+        self.path, self._mask = path, mask
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
@@ -71,6 +44,7 @@ class Store:
                 self._use_wal()
                 self._db.execute("PRAGMA synchronous = NORMAL")
                 self._prepare()
+                self._sums = Sums(self._db)
             except BaseException:
                 self._db.close()
                 raise
@@ -96,14 +70,14 @@ class Store:
     def _prepare(self) -> None:
         with self._transaction():  # two processes may come to a new file at once
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version in _STEPS:
-                for statement in _STEPS[version].split(";"):
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        if version > SCHEMA_VERSION:
+            for statement in schema.STEPS.get(version, "").split(";"):
+                self._db.execute(statement)
+            if version < schema.VERSION:
+                self._db.execute(f"PRAGMA user_version = {schema.VERSION}")
+        if version > schema.VERSION:
             raise StartError(
                 f"{self.path}: the ledger is of version {version}, this rtcguard knows "
-                f"{SCHEMA_VERSION}; update rtcguard, or move the file away"
+                f"{schema.VERSION}; update rtcguard, or move the file away"
             )
 
     @contextlib.contextmanager
@@ -118,20 +92,85 @@ class Store:
 
     def add(self, events: Iterable[Event]) -> None:
         """Writes a batch as one transaction; an event that is there already stays as it is."""
+        new: dict[str, Event] = {}
+        for event in events:
+            new.setdefault(event.id, event)
         with self._transaction():
-            self._db.executemany(_INSERT, (event.to_row() for event in events))
+            query = "SELECT id FROM events WHERE id IN (SELECT value FROM json_each(?))"
+            for (known,) in self._db.execute(query, (json.dumps(list(new)),)).fetchall():
+                del new[known]
+            self._db.executemany(_INSERT, (event.to_row() for event in new.values()))
+            self._sums.add(new.values())
+
+    def after(self, seq: int, most: int) -> list[tuple[int, Event]]:
+        """Events in the order in which they were written, from behind `seq` on."""
+        query = f"SELECT seq, {quoted(COLUMNS)} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
+        rows = self._db.execute(query, (seq, most))
+        return [(row[0], Event.of_row(row[1:])) for row in rows]
+
+    def last_seq(self) -> int:
+        """The place of the event that was written last; 0 where there was none."""
+        row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
+        return row[0] if row else 0
+
+    def cursor(self, name: str) -> int:
+        """How far a reader has come: the place of the last event that it has dealt with."""
+        row = self._db.execute("SELECT seq FROM cursors WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else 0
+
+    def advance(self, name: str, seq: int) -> None:
+        """A reader has dealt with all events up to this place."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO cursors (name, seq) VALUES (?, ?)"
+                " ON CONFLICT DO UPDATE SET seq = excluded.seq",
+                (name, seq),
+            )
 
     def forget_before(self, time: str) -> None:
-        """Removes the events older than `time` (retention)."""
+        """Removes the events older than `time` (retention), a part at a time."""
+        self._forget("time < ?", time)
         with self._transaction():
-            self._db.execute("DELETE FROM events WHERE time < ?", (time,))
+            self._db.execute("DELETE FROM sums WHERE day <= ?", (time[:10],))
+            self._db.execute(_SUM_A_DAY, (time[:10], f"{time[:10]}~"))
+
+    def shrink_to(self, size: int) -> int:
+        """Removes the oldest events until what is used of the file is no more than `size` bytes;
+        how many there were. The sums stay: reports by whole days go on telling of these."""
+        gone = 0
+        while self._used() > size:
+            first = self._db.execute("SELECT MIN(seq), MAX(seq) FROM events").fetchone()
+            if first[0] is None:
+                break
+            gone += self._forget("seq < ?", first[0] + max(1, (first[1] - first[0]) // 50))
+        return gone
+
+    def _used(self) -> int:
+        """Bytes of the file that hold something."""
+        pages, free, size = (
+            self._db.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        return int((pages - free) * size)
+
+    def _forget(self, condition: str, value: str | int) -> int:
+        """Removes events, in transactions short enough for writers to wait for."""
+        gone = 0
+        chosen = f"SELECT seq FROM events WHERE {condition} LIMIT {_REMOVED_AT_ONCE}"
+        while True:
+            with self._transaction():
+                query = f"DELETE FROM events WHERE seq IN ({chosen})"
+                count = self._db.execute(query, (value,)).rowcount
+            gone += count
+            if count < _REMOVED_AT_ONCE:
+                return gone
 
     def guard_seen(self, client: str, site: str, since: str) -> bool:
         """Whether the page guard has reported in for this client and site since then."""
         row = self._db.execute(
             "SELECT 1 FROM events WHERE kind = 'guard' AND client = ? AND site = ? AND time >= ?"
             " LIMIT 1",
-            (client, site, since),
+            (self._mask(client), site, since),
         ).fetchone()
         return row is not None
 
@@ -165,7 +204,7 @@ class Store:
         return self._one(
             "SELECT site FROM events WHERE ufrag = ? AND client = ? AND site != '' AND time >= ?"
             " ORDER BY time DESC LIMIT 1",
-            (ufrag, client, since),
+            (ufrag, self._mask(client), since),
         )
 
     def told_of(self, client: str, destination: str, since: str) -> tuple[str, str, str] | None:
@@ -174,7 +213,7 @@ class Store:
         row: tuple[str, str, str] | None = self._db.execute(
             "SELECT kind, site, name FROM events WHERE client = ? AND destination = ?"
             " AND kind IN ('server', 'name') AND time >= ? ORDER BY time DESC LIMIT 1",
-            (client, destination, since),
+            (self._mask(client), destination, since),
         ).fetchone()
         return row
 
@@ -183,7 +222,7 @@ class Store:
         return self._one(
             "SELECT site FROM events WHERE kind = 'guard' AND client = ? AND time >= ?"
             " ORDER BY time DESC LIMIT 1",
-            (client, since),
+            (self._mask(client), since),
         )
 
     def server_names(self, since: str, most: int) -> list[str]:
@@ -200,23 +239,9 @@ class Store:
         row = self._db.execute(query, values).fetchone()
         return row[0] if row else ""
 
-    def grouped(self, by: str, since: str) -> list[tuple[Any, ...]]:
-        """Rows (key, action, count, first, last, clients, sites, destinations, scope) since then.
-
-        The three are lists. Inbound candidates are the far side's addresses and
-        are left out by `address`.
-        """
-        if by not in GROUPS:
-            raise ValueError(f"{by!r} is none of {GROUPS}")
-        where = "AND direction != 'inbound'" if by == "address" else ""
-        query = f"""
-            SELECT {by}, action, SUM(count), MIN(time), MAX(last),
-                   json_group_array(DISTINCT client), json_group_array(DISTINCT site),
-                   json_group_array(DISTINCT destination), MAX(scope)
-            FROM events WHERE {by} != '' AND time >= ? {where} GROUP BY {by}, action
-        """
-        rows = self._db.execute(query, (since,)).fetchall()
-        return [(*row[:5], *map(json.loads, row[5:8]), row[8]) for row in rows]
+    def grouped(self, by: str, asked: Filter) -> list[tuple[Any, ...]]:
+        """As `query.grouped`."""
+        return query.grouped(self._db, by, asked)
 
     def close(self) -> None:
         self._db.close()

@@ -13,11 +13,13 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from rtcguard.ledger.attribution import Attribution
 from rtcguard.ledger.event import Event, timestamp
+from rtcguard.ledger.masking import Mask, masked, unmasked
 from rtcguard.ledger.store import Store
 from rtcguard.policy.record import Record
 
@@ -30,22 +32,31 @@ logger = logging.getLogger(__name__)
 
 
 def stamped(records: Iterable[Record], node: str) -> Iterator[Event]:
-    """Records as events of this node, now or when they say; each with an id of its own."""
-    now = ""
+    """Records as events of this node, now or when they say; each with an id of its own.
+
+    Ids begin with the milliseconds since 1970, as UUIDs of version 7 do (RFC 9562 section 5.7):
+    indexes grow at their end then."""
+    now = prefix = ""
     for record in records:
-        now = now or timestamp(time.time())
+        if not now:
+            moment = time.time()
+            now, prefix = timestamp(moment), f"{int(moment * 1000):012x}"
         began = timestamp(record.began) if record.began else now
         last = timestamp(record.ended) if record.ended else now
-        yield Event(began, secrets.token_hex(16), node, record, last)
+        yield Event(began, prefix + secrets.token_hex(10), node, record, last)
 
 
 class Writer:
     """Takes records from any thread; `close()` writes what is left."""
 
-    def __init__(self, path: Path, keep: int, node: str = "") -> None:
-        """Opens the store at `path` (StartError where it cannot be); `keep` is in seconds."""
+    def __init__(
+        self, path: Path, keep: int, node: str = "", *, size: int = 2**62, mask: Mask = unmasked
+    ) -> None:
+        """Opens the store at `path` (StartError where it cannot be). Events older than `keep`
+        seconds go, and the oldest of those that take more than `size` bytes."""
         Store(path).close()  # say what is wrong with the file here, not in the thread
-        self._path, self._keep, self._node = path, keep, node or socket.gethostname()
+        self._path, self._keep, self._size = path, keep, size
+        self._node, self._mask = node or socket.gethostname(), mask
         self._queue: queue.Queue[Event | None] = queue.Queue(QUEUE_SIZE)
         self._lost = 0
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
@@ -57,7 +68,7 @@ class Writer:
             try:
                 self._queue.put_nowait(event)
             except queue.Full:
-                self._lost += 1
+                self._lost += event.record.count
 
     def close(self) -> None:
         """Writes what is queued and ends the thread."""
@@ -65,7 +76,7 @@ class Writer:
         self._thread.join(timeout=10)
 
     def _run(self) -> None:
-        store = Store(self._path)
+        store = Store(self._path, self._mask)
         attribution = Attribution(store)
         next_prune = 0.0
         open_ = True
@@ -85,11 +96,17 @@ class Writer:
                     open_ = False
                 else:
                     batch.append(event)
+            batch = folded(self._masked(batch))
             self._write(store, self._attributed(attribution, batch))
             if time.monotonic() >= next_prune:
                 next_prune = time.monotonic() + _PRUNE_EVERY
                 self._prune(store)
         store.close()
+
+    def _masked(self, batch: list[Event]) -> list[Event]:
+        if self._mask is unmasked:
+            return batch
+        return [replace(event, record=masked(event.record, self._mask)) for event in batch]
 
     def _attributed(self, attribution: Attribution, batch: list[Event]) -> list[Event]:
         """The batch with what the store knows of it; as it is where the store cannot be asked."""
@@ -108,11 +125,11 @@ class Writer:
             store.add([*batch, *stamped(_notice(lost), self._node)])
             self._lost -= lost
         except sqlite3.Error as error:  # the file: full disk, taken away, locked for long
-            self._lost += len(batch)
+            self._lost += sum(event.record.count for event in batch)
             logger.error("the ledger at %s cannot be written: %s", self._path, error)
         except Exception as error:  # one event: the others must not go with it
             if len(batch) == 1:
-                self._lost += 1
+                self._lost += batch[0].record.count
                 logger.error("an event cannot be written to the ledger: %r", error)
             else:
                 for event in batch:
@@ -121,8 +138,32 @@ class Writer:
     def _prune(self, store: Store) -> None:
         try:
             store.forget_before(timestamp(time.time() - self._keep))
+            gone = store.shrink_to(self._size)
         except sqlite3.Error as error:
             logger.error("the ledger at %s cannot be cleared of old events: %s", self._path, error)
+            return
+        if gone:
+            reason = f"{gone} events went before their time, as ledger.size leaves no room for more"
+            self.record([Record(ring="ledger", kind="rtcguard", action="observed", reason=reason)])
+
+
+def folded(batch: list[Event]) -> list[Event]:
+    """A batch in which equal records are one event that counts them."""
+    made: dict[Record, Event] = {}
+    for event in batch:
+        key = replace(event.record, count=1, began=0.0, ended=0.0)
+        first = made.get(key)
+        if first is None:
+            made[key] = event
+        else:
+            record = replace(first.record, count=first.record.count + event.record.count)
+            made[key] = replace(
+                first,
+                record=record,
+                time=min(first.time, event.time),
+                last=max(first.last, event.last),
+            )
+    return list(made.values())
 
 
 def _notice(lost: int) -> Iterator[Record]:

@@ -18,6 +18,7 @@ from rtcguard.policy.yaml_reader import (
     host_port,
     optional,
     section,
+    size,
     text,
 )
 
@@ -78,7 +79,8 @@ _TOP: dict[str, Reader] = {
         {
             "store": _not_yet("a store other than SQLite", text, "sqlite"),
             "keep": duration,
-            "addresses": _not_yet("masking of addresses", choice("full", "masked"), "full"),
+            "size": size,
+            "addresses": choice("full", "masked"),
         },
     ),
     "web": section(model.Web, {"listen": _not_yet("the local site", optional(host_port), None)}),

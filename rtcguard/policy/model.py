@@ -125,6 +125,7 @@ class Upstream:
 class Ledger:
     store: str = "sqlite"
     keep: int = 90 * 86400  # seconds
+    size: int = 4 * 10**9  # bytes
     addresses: Literal["full", "masked"] = "full"
 
 

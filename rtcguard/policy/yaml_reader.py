@@ -21,6 +21,7 @@ from rtcguard.policy.rule import Network
 Reader = Callable[["Yaml", yaml.Node, str], Any]
 
 _DURATION = re.compile(r"([0-9]{1,6})\s*([smhdw])")
+_SIZE = re.compile(r"([1-9][0-9]{0,5})\s?(MB|GB|TB)")
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _PORTS = re.compile(r"([0-9]{1,5})-([0-9]{1,5})", re.ASCII)
@@ -174,6 +175,18 @@ def parse_duration(value: str) -> int | None:
     """`12h` as seconds; None for anything else, and for no time at all."""
     found = _DURATION.fullmatch(value)
     return int(found[1]) * _SECONDS[found[2]] or None if found else None
+
+
+def size(reader: Yaml, node: yaml.Node, path: str) -> int | None:
+    """Bytes, from `500MB` or `4GB`, in powers of ten."""
+    value = _scalar(reader, node, path, "a size such as 500MB or 4GB")
+    if value is None:
+        return None
+    found = _SIZE.fullmatch(value)
+    if found is None:
+        reader.mistake(node, f"{path} is a size such as 500MB or 4GB, found {value[:60]!r}")
+        return None
+    return int(found[1]) * {"MB": 10**6, "GB": 10**9, "TB": 10**12}[found[2]]
 
 
 def number(reader: Yaml, node: yaml.Node, path: str) -> int | None:

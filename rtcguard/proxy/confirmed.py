@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from rtcguard.ledger.event import timestamp
+from rtcguard.ledger.masking import Mask, unmasked
 from rtcguard.ledger.store import Store
 from rtcguard.policy.rule import Confirmed as Ring
 from rtcguard.policy.rule import Network, within
@@ -24,8 +25,8 @@ _MOST: Final = 10_000  # pairs remembered
 class Confirmed:
     """Answers for (client, site); remembers at most `_MOST` pairs."""
 
-    def __init__(self, path: Path) -> None:
-        self._store = Store(path)
+    def __init__(self, path: Path, mask: Mask = unmasked) -> None:
+        self._store = Store(path, mask)
         self._known: OrderedDict[tuple[str, str], tuple[bool, float]] = OrderedDict()
         self._held: tuple[Network, ...] = ()
         self._held_until = 0.0

@@ -44,6 +44,16 @@ def test_filter_keeps_the_length_and_tells(tmp_path: Path) -> None:
     assert event["site"] == "meet.example"
 
 
+def test_filter_tells_no_more_than_the_ledger_may(tmp_path: Path) -> None:
+    config, events = tmp_path / "c.yaml", tmp_path / "events"
+    config.write_text("version: 1\nledger: {addresses: masked}\n")
+    argv = ["filter", "--config", str(config), "--client", "192.168.7.5", "--events", str(events)]
+    assert rtcguard(argv, tmp_path, stdin=BODY).returncode == 0
+    (event,) = map(json.loads, events.read_text().splitlines())
+    assert "192.168.7.5" not in events.read_text()
+    assert event["address"].startswith("192.168.7.0/24~") and event["address"] == event["client"]
+
+
 def test_filter_gives_nothing_where_the_payload_is_blocked(tmp_path: Path) -> None:
     config = tmp_path / "c.yaml"
     config.write_text("version: 1\nrules: [{name: no calls, match: {}, action: block}]\n")

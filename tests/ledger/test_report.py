@@ -10,8 +10,9 @@ import pytest
 
 from rtcguard.ledger import report
 from rtcguard.ledger.event import Event
+from rtcguard.ledger.query import GROUPS
 from rtcguard.ledger.report import Row
-from rtcguard.ledger.store import GROUPS, Store
+from rtcguard.ledger.store import Store
 from rtcguard.policy.record import Record
 
 # time, action, address, scope, client, site, destination, ring
@@ -129,7 +130,7 @@ def test_csv_quotes(key: str) -> None:
     assert cells[0] == key
 
 
-@pytest.mark.parametrize("by", GROUPS)
+@pytest.mark.parametrize("by", GROUPS[:5])
 def test_table(
     store: Store, by: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,7 @@ import pytest
 from rtcguard.errors import StartError
 from rtcguard.ledger import writer as module
 from rtcguard.ledger.event import Event, timestamp
+from rtcguard.ledger.query import Filter
 from rtcguard.ledger.store import Store
 from rtcguard.ledger.writer import Writer
 from rtcguard.policy.record import Record
@@ -34,7 +35,7 @@ def event(seconds: float, address: str) -> Event:
 
 def addresses(path: Path) -> set[str]:
     store = Store(path)
-    found = {row[0] for row in store.grouped("address", "")}
+    found = {row[0] for row in store.grouped("address", Filter())}
     store.close()
     return found
 
@@ -42,12 +43,13 @@ def addresses(path: Path) -> set[str]:
 def told(path: Path) -> tuple[int, int]:
     """How many events were written, and how many are told as lost."""
     database = sqlite3.connect(path)
-    rows = database.execute("SELECT kind, reason FROM events").fetchall()
+    rows = database.execute("SELECT kind, reason, count FROM events").fetchall()
     database.close()
     lost = [re.fullmatch(r"(\d+) events could not be written to the ledger", reason)
-            for kind, reason in rows if kind == "rtcguard"]  # fmt: skip
+            for kind, reason, _ in rows if kind == "rtcguard"]  # fmt: skip
     assert all(lost)
-    return len(rows) - len(lost), sum(int(found[1]) for found in lost if found)
+    written = sum(count for kind, _, count in rows if kind != "rtcguard")
+    return written, sum(int(found[1]) for found in lost if found)
 
 
 @pytest.fixture
@@ -77,6 +79,46 @@ def test_everything_is_written(path: Path) -> None:
     database.close()
     assert (ids, addresses, nodes) == (8000, 8000, [("n1",)])
     assert before <= first <= last <= timestamp(time.time())
+
+
+def test_equal_ones_are_counted(path: Path) -> None:
+    """What is repeated at once is one event; nothing that differs is."""
+    writer = Writer(path, 2 * 10**9)
+    writer.record([record(address="a"), record(address="b"), record(address="a", count=3)])
+    writer.record([record(address="a", began=5.0, ended=6.0), record(address="a", site="s")])
+    writer.close()
+    database = sqlite3.connect(path)
+    query = "SELECT address, site, count, time LIKE '1970%', last LIKE '1970%' FROM events"
+    assert sorted(database.execute(query)) == [
+        ("a", "", 5, 1, 0), ("a", "s", 1, 0, 0), ("b", "", 1, 0, 0)
+    ]  # fmt: skip
+    database.close()
+
+
+def test_the_oldest_go_where_there_is_no_room(path: Path) -> None:
+    writer = Writer(path, DAY)
+    writer.record(record(address=str(n), reason="r" * 100) for n in range(3000))
+    writer.close()
+    writer = Writer(path, DAY, size=200_000)
+    writer.record([record(address="next")])
+    while not told_reasons(path):
+        time.sleep(0.01)
+    writer.close()
+    assert re.fullmatch(
+        r"\d+ events went before their time, as ledger.size leaves no room for more",
+        told_reasons(path)[0],
+    )
+    database = sqlite3.connect(path)
+    (left,) = database.execute("SELECT COUNT(*) FROM events").fetchone()
+    database.close()
+    assert 0 < left < 2000
+
+
+def told_reasons(path: Path) -> list[str]:
+    database = sqlite3.connect(path)
+    rows = database.execute("SELECT reason FROM events WHERE kind = 'rtcguard'").fetchall()
+    database.close()
+    return [reason for (reason,) in rows]
 
 
 def test_nothing_to_write(path: Path) -> None:
@@ -201,6 +243,6 @@ def test_times_of_several(path: Path) -> None:
     writer.record([record(address="10.0.0.1", count=7, began=1_700_000_000, ended=1_700_000_059)])
     writer.close()
     store = Store(path)
-    (row,) = store.grouped("address", "")
-    assert row[2:5] == (7, "2023-11-14T22:13:20.000Z", "2023-11-14T22:14:19.000Z")
+    (row,) = store.grouped("address", Filter())
+    assert row[3:6] == (7, "2023-11-14T22:13:20.000Z", "2023-11-14T22:14:19.000Z")
     store.close()

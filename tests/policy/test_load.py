@@ -92,6 +92,9 @@ RULE = "rules:\n  - "
          "'silence'; did you mean 'silent'?"),
         ("ledger: {addresses: none}", "2:21: ledger.addresses is one of full, masked, found "
          "'none'"),
+        ("ledger: {size: 4 pounds}", "2:16: ledger.size is a size such as 500MB or 4GB, found "
+         "'4 pounds'"),
+        ("ledger: {size: 0GB}", "2:16: ledger.size is a size such as 500MB or 4GB, found '0GB'"),
         # Types.
         ("page: yes", "2:7: page holds keys, found 'yes'"),
         ("page: [guard]", "2:7: page holds keys, found a list"),
@@ -230,8 +233,6 @@ RULE = "rules:\n  - "
          "version; leave it null"),
         ("ledger: {store: postgresql}", "2:17: ledger.store: a store other than SQLite is not "
          "part of this version; leave it sqlite"),
-        ("ledger: {addresses: masked}", "2:21: ledger.addresses: masking of addresses is not part "
-         "of this version; leave it full"),
     ],
 )  # fmt: skip
 def test_mistakes(content: str, message: str) -> None:
