@@ -1,5 +1,6 @@
 """From files to values: the configuration with its secrets, and the folder where state is kept."""
 
+import glob
 import os
 import secrets
 import stat
@@ -8,11 +9,13 @@ from pathlib import Path
 
 import platformdirs
 
-from rtcguard.errors import ConfigError, Mistake, StartError
+from rtcguard.errors import ConfigError, Mistake, ParseError, StartError
 from rtcguard.ice.server import IceServer
 from rtcguard.ledger.masking import Mask, masker, unmasked
+from rtcguard.policy.include import Source
 from rtcguard.policy.load import load
 from rtcguard.policy.model import Config, Policy, RelayServer
+from rtcguard.policy.yaml_nodes import MAX_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +81,69 @@ def state() -> State:
 
 
 def read_config(path: Path | None) -> Config:
-    """The configuration in a file, or the defaults without one. Raises ConfigError."""
+    """The configuration in a file and those that it includes, or the defaults without one.
+
+    Raises ConfigError."""
     if path is None:
         return Config()
     try:
-        content = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ConfigError(
-            [Mistake(str(path), 0, 0, f"cannot be read: {error.strerror}")]
-        ) from error
-    except UnicodeDecodeError as error:
-        message = f"is not UTF-8 at byte {error.start}"
-        raise ConfigError([Mistake(str(path), 0, 0, message)]) from error
-    return load(content, str(path))
+        main = _read_file(path)
+    except ParseError as error:
+        raise ConfigError([Mistake(str(path), 0, 0, str(error))]) from error
+    return load(
+        main.content,
+        main.file,
+        _included,
+        os.environ,
+        identity=main.identity,
+        public=main.public,
+    )
+
+
+def _included(name: str, file: str) -> list[Source]:
+    """The file of that name beside `file`, or all that fit a pattern (`rules.d/*.yaml`), sorted."""
+    path = Path(file).parent / name
+    paths = [path]
+    if glob.has_magic(name):
+        # No `**`, and no hidden files: those are what editors leave behind.
+        paths = [Path(one) for one in sorted(glob.glob(str(path)))]
+        if not paths:
+            raise ParseError(f"{path} fits no file")
+    found = []
+    for path in paths:
+        try:
+            found.append(_read_file(path))
+        except ParseError as error:
+            raise ParseError(f"{path} {error}") from error
+    return found
+
+
+def _read_file(path: Path) -> Source:
+    """A configuration file, whole. Raises ParseError with why that cannot be."""
+    try:
+        # Before it is opened: a pipe would wait for a writer, and a device may act on being opened.
+        _regular(path.stat().st_mode)
+        with open(path, "rb", opener=_without_waiting) as file:
+            told = os.fstat(file.fileno())
+            _regular(told.st_mode)
+            content = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise ParseError(f"cannot be read: {why}") from error
+    if len(content) > MAX_BYTES:
+        raise ParseError(f"has more than {MAX_BYTES >> 20} MiB; that is no configuration")
+    public = bool(told.st_mode & stat.S_IROTH)
+    return Source(str(path), (told.st_dev, told.st_ino), content, public)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _regular(mode: int) -> None:
+    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+    if not stat.S_ISREG(mode):
+        raise ValueError(f"it is {kinds.get(stat.S_IFMT(mode), 'a device')}, not a file")
 
 
 def read_policy(config: Config) -> Policy:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from rtcguard.policy.model import HostPort
-from rtcguard.policy.yaml_reader import parse_duration, parse_host_port
+from rtcguard.policy.yaml_values import parse_duration, parse_host_port
 
 config_option = click.option(
     "--config",

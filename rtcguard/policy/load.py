@@ -3,50 +3,94 @@
 To add a key: a field in `model.py`, a row here, a commented line in configs/personal.yaml.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 import yaml
 
-from rtcguard.errors import ConfigError, Mistake
+from rtcguard.errors import ConfigError, Mistake, ParseError
 from rtcguard.policy import model, network_keys, relay_keys, rule_keys
+from rtcguard.policy.include import Parts, Read, Source, include
 from rtcguard.policy.yaml_reader import (
+    Keys,
     Reader,
+    Schema,
     Yaml,
     boolean,
     choice,
-    duration,
-    host_port,
+    mapping_schema,
     optional,
     section,
-    size,
+    takes,
     text,
 )
+from rtcguard.policy.yaml_values import duration, host_port, secret, size
 
 
-def load(content: str, file: str) -> model.Config:
+def _nothing_to_include(name: str, file: str) -> list[Source]:
+    raise ParseError(f"{name}: files cannot be included here")
+
+
+def load(
+    content: bytes | str,
+    file: str,
+    read: Read = _nothing_to_include,
+    environ: Mapping[str, str] | None = None,
+    *,
+    identity: object = None,
+    public: bool = False,
+) -> model.Config:
     """The configuration written in `content`; `file` is its name for messages.
 
-    Raises ConfigError with every mistake that was found, in the order of their lines.
+    `read` gives the files that it includes, `environ` is what `${NAME}` stands for. `identity` is
+    what `read` gives for the same file, and `public` says that everybody can read it.
+    Raises ConfigError with every mistake that was found in all files, in the order of their lines.
     """
-    reader = Yaml(file)
-    node = reader.compose(content)
-    if node is None:
-        raise ConfigError([Mistake(file, 0, 0, "the file is empty; it begins with `version: 1`")])
-    values = reader.mapping(node, "", _TOP)
-    if isinstance(node, yaml.MappingNode) and "version" not in values:
-        reader.mistake(node, "`version: 1` is missing")
+    reader = Yaml(file, environ, public=public)
+    parts = Parts(reader, read, _TOP, {key: _TOP[key] for key in _INCLUDED})
+    parts.add(Source(file, identity, content))
+    values: dict[str, Any] = {}
+    # Key by key through all files: what rules name has to be known before the first rule is read.
+    for key, row in _TOP.items():
+        for part in parts.found:
+            if key in part.entries and key != "include":
+                reader.file = part.file
+                value = reader.value(part.entries[key], key, row)
+                values[key] = values[key] + value if key in _JOINED and key in values else value
+    main = parts.found[:1]
+    if main and isinstance(main[0].root, yaml.MappingNode) and "version" not in main[0].entries:
+        reader.file = file
+        reader.mistake(main[0].root, "`version: 1` is missing")
+    order = {part.file: place for place, part in enumerate(parts.found)}
+
+    def place(mistake: Mistake) -> tuple[int, int, int]:
+        return order.get(mistake.file, len(order)), mistake.line, mistake.column
+
     if reader.mistakes:
-        raise ConfigError(sorted(reader.mistakes, key=lambda m: (m.line, m.column)))
-    return model.Config(**values)
+        raise ConfigError(sorted(reader.mistakes, key=place))
+    warnings = tuple(sorted(reader.warnings, key=place))
+    files = tuple(order)
+    return model.Config(**values, warnings=warnings, files=files)
 
 
+def schema() -> Schema:
+    """What an editor is told of the file, as JSON Schema."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "The configuration of rtcguard",
+        "description": "Made by `rtcguard check --schema`, which sees more than this can say.",
+        **mapping_schema(_TOP, ["version"]),
+    }
+
+
+@takes({"enum": [1, "1"]})
 def _version(reader: Yaml, node: yaml.Node, path: str) -> int:
     if not (isinstance(node, yaml.ScalarNode) and node.value == "1"):
         reader.mistake(node, "version is 1: the only shape of this file that there is")
     return 1
 
 
-def _not_yet(what: str, key: Reader, *allowed: object) -> Reader:
+def _not_yet(what: str, key: Reader[Any], *allowed: object) -> Reader[Any]:
     """A key of the contract whose part is not built: a value that asks for it is refused, since a
     protection that is configured and silently absent would be worse than none."""
 
@@ -54,34 +98,63 @@ def _not_yet(what: str, key: Reader, *allowed: object) -> Reader:
         before = len(reader.mistakes)
         value = key(reader, node, path)
         if value not in allowed and len(reader.mistakes) == before:
-            shown = "null" if allowed[0] is None else str(allowed[0]).lower().replace("()", "[]")
+            shown = "null" if allowed[0] is None else allowed[0]
             reader.mistake(node, f"{path}: {what} is not part of this version; leave it {shown}")
         return value
 
-    return read
+    return Reader(read, {"enum": list(allowed)})
 
 
-_TOP: dict[str, Reader] = {
-    "version": _version,
-    "mode": choice("enforce", "monitor"),
-    "listen": host_port,
-    "on_error": choice("block", "pass"),
-    "relay": relay_keys.relay,
-    "inbound": choice("auto", "keep", "strip"),
-    "page": section(model.Page, {"guard": boolean}),
-    "rules": rule_keys.rules,
-    "stun": network_keys.stun,
-    "sinkhole": network_keys.sinkhole,
-    "gateway": network_keys.gateway,
-    "upstream": section(model.Upstream, {"proxy": optional(text), "trusted_ca": optional(text)}),
+_INCLUDED: Final = ("version", "include", "rules")  # what a file that is included may hold
+_JOINED: Final = ("rules",)  # what several files may hold
+_TOP: Keys = {
+    "version": _version.about("The shape of this file; there is only 1."),
+    "include": include.about(
+        "Files with further rules, relative to this one; their rules come after its own."
+    ),
+    "mode": choice("enforce", "monitor").about(
+        "enforce: do what the rules say. monitor: change nothing, record everything."
+    ),
+    "listen": host_port.about("Where the HTTP(S) proxy listens: HOST:PORT."),
+    "on_error": choice("block", "pass").about(
+        "What happens to a message that could be signaling and cannot be judged."
+    ),
+    "relay": relay_keys.relay.about("The approved TURN servers, and coturn next to rtcguard."),
+    "inbound": choice("auto", "keep", "strip").about(
+        "The far side's candidates. auto: kept where the client's side is known to be relay-only."
+    ),
+    "page": section(
+        model.Page,
+        {"guard": boolean.about("The script that makes WebRTC in pages relay-only.")},
+    ).about("Ring 1: pages."),
+    "rules": rule_keys.rules.about("The first that matches decides; what none names is safe."),
+    "stun": network_keys.stun.about("The STUN responder."),
+    "sinkhole": network_keys.sinkhole.about("DNS: names of STUN servers lead nowhere."),
+    "gateway": network_keys.gateway.about("The firewall of `rtcguard gateway up`."),
+    "upstream": section(
+        model.Upstream,
+        {
+            "proxy": optional(secret).about(
+                "An HTTP proxy to go out through; ${NAME} takes it from the environment."
+            ),
+            "trusted_ca": optional(text).about("A PEM file with a further CA of servers."),
+        },
+    ).about("The way out."),
     "ledger": section(
         model.Ledger,
         {
-            "store": _not_yet("a store other than SQLite", text, "sqlite"),
-            "keep": duration,
-            "size": size,
-            "addresses": choice("full", "masked"),
+            "store": _not_yet("a store other than SQLite", secret, "sqlite").about(
+                "Where events are kept."
+            ),
+            "keep": duration.about("Older events are removed: 90d."),
+            "size": size.about("The oldest events are removed where all take more: 4GB."),
+            "addresses": choice("full", "masked").about(
+                "masked: of clients' and peers' addresses the network and a keyed hash are kept."
+            ),
         },
-    ),
-    "web": section(model.Web, {"listen": _not_yet("the local site", optional(host_port), None)}),
+    ).about("The record of what tried to leak."),
+    "web": section(
+        model.Web,
+        {"listen": _not_yet("the local site", optional(host_port), None).about("Always null.")},
+    ).about("The local site."),
 }

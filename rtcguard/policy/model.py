@@ -172,6 +172,7 @@ class Config:
     upstream: Upstream = field(default_factory=Upstream)
     ledger: Ledger = field(default_factory=Ledger)
     web: Web = field(default_factory=Web)
+    files: tuple[str, ...] = field(default=(), compare=False)  # all that were read, the main first
     warnings: tuple[Mistake, ...] = field(default=(), compare=False)  # what is allowed, and odd
     index: "Rules" = field(init=False, repr=False, compare=False)
 

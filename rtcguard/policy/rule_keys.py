@@ -4,63 +4,81 @@ import yaml
 
 from rtcguard.policy import rule
 from rtcguard.policy.yaml_reader import (
+    Keys,
     Reader,
     Yaml,
     choice,
     list_of,
-    network_or_scope,
-    path_prefix,
+    mapping_schema,
+    takes,
     text,
 )
+from rtcguard.policy.yaml_values import network_or_scope, path_prefix
 
-_MATCH_KEYS: dict[str, Reader] = {
-    "site": list_of(text),
-    "path": list_of(path_prefix),
-    "client": list_of(network_or_scope),
-    "direction": list_of(choice(*rule.DIRECTIONS)),
-    "ring": list_of(choice(*rule.RINGS)),
-    "candidate": list_of(choice(*rule.CANDIDATE_TYPES, rule.OPAQUE)),
-    "transport": list_of(choice(*rule.TRANSPORTS)),
-    "address": list_of(network_or_scope),
+
+def _any_of(*words: str) -> Reader[tuple[str | None, ...]]:
+    return list_of(choice(*words))
+
+
+_MATCH_KEYS: Keys = {
+    "site": list_of(text).about("Host names of pages; *.example.org is every name below it."),
+    "path": list_of(path_prefix).about("Beginnings of the path that is spoken to."),
+    "client": list_of(network_or_scope).about("Addresses, networks or scopes such as private."),
+    "direction": _any_of(*rule.DIRECTIONS).about("outbound: the client sends it."),
+    "ring": _any_of(*rule.RINGS).about(
+        "page: what a page may do. signaling: candidates on their way. network: STUN and TURN."
+    ),
+    "candidate": _any_of(*rule.CANDIDATE_TYPES, rule.OPAQUE).about(
+        "Types of candidates; opaque: a description that cannot be read."
+    ),
+    "transport": _any_of(*rule.TRANSPORTS).about("The candidate's own transport."),
+    "address": list_of(network_or_scope).about("Addresses, networks or scopes such as private."),
 }
 
 
+@takes(mapping_schema(_MATCH_KEYS) | {"type": "object", "minProperties": 1})
+def _not(reader: Yaml, node: yaml.Node, path: str) -> rule.Match | None:
+    """`not` within `not` would be a riddle, so there is none."""
+    values = reader.mapping(node, path, _MATCH_KEYS)
+    if not values and not reader.mistakes:
+        reader.mistake(node, f"{path} names nothing; what must not hold is written there")
+    return None if reader.mistakes else rule.Match(**values)
+
+
+_MATCH: Keys = {**_MATCH_KEYS, "not": _not.about("What must not hold, as a whole.")}
+
+
+@takes(mapping_schema(_MATCH))
 def _match(reader: Yaml, node: yaml.Node, path: str) -> rule.Match | None:
-    inner: list[rule.Match | None] = []
+    values = reader.mapping(node, path, _MATCH)
+    negated = values.pop("not", None)
+    return None if reader.mistakes else rule.Match(**values, negated=negated)
 
-    def negated(reader: Yaml, node: yaml.Node, path: str) -> None:
-        """`not` within `not` would be a riddle, so there is none."""
-        values = reader.mapping(node, path, _MATCH_KEYS)
-        if not values and not reader.mistakes:
-            reader.mistake(node, f"{path} names nothing; what must not hold is written there")
-        inner.append(None if reader.mistakes else rule.Match(**values))
 
-    values = reader.mapping(node, path, {**_MATCH_KEYS, "not": negated})
-    values.pop("not", None)
+@takes(text.schema)
+def _name(reader: Yaml, node: yaml.Node, path: str) -> str | None:
+    value = text(reader, node, path)
+    if value is not None:
+        reader.unique("rules", value, node)
+    return value
+
+
+_RULE: Keys = {
+    "name": _name.about("What reports and the ledger call it; no two rules have one name."),
+    "match": _match.about("What it speaks of: lists are any of, keys are all of; {} is all."),
+    "action": choice(*rule.RULE_ACTIONS).about("What is done; the first rule that matches wins."),
+}
+
+
+@takes(mapping_schema(_RULE, list(_RULE)))
+def _rule(reader: Yaml, node: yaml.Node, path: str) -> rule.Rule | None:
+    values = reader.mapping(node, path, _RULE)
+    missing = [key for key in _RULE if key not in values]
+    if missing:
+        reader.mistake(node, f"{path} needs {' and '.join(missing)}")
     if reader.mistakes:
         return None
-    return rule.Match(**values, negated=inner[0] if inner else None)
+    return rule.Rule(**values, file=reader.file, line=node.start_mark.line + 1)
 
 
-def rules(reader: Yaml, node: yaml.Node, path: str) -> tuple[rule.Rule | None, ...]:
-    names: set[str] = set()
-
-    def name(reader: Yaml, node: yaml.Node, path: str) -> str | None:
-        value = text(reader, node, path)
-        if value in names:
-            reader.mistake(node, f"two rules are named {value!r}")
-        elif value is not None:
-            names.add(value)
-        return value
-
-    keys: dict[str, Reader] = {"name": name, "match": _match, "action": choice(*rule.RULE_ACTIONS)}
-
-    def one(reader: Yaml, node: yaml.Node, path: str) -> rule.Rule | None:
-        values = reader.mapping(node, path, keys)
-        missing = [key for key in keys if key not in values]
-        if missing:
-            reader.mistake(node, f"{path} needs {' and '.join(missing)}")
-        return None if reader.mistakes else rule.Rule(**values)
-
-    found: tuple[rule.Rule | None, ...] = list_of(one)(reader, node, path)
-    return found
+rules = list_of(_rule)

@@ -1,9 +1,6 @@
 """The configuration file: every mistake told with its place, every key read, every default safe."""
 
 import ipaddress
-import subprocess
-import sys
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -15,7 +12,7 @@ from rtcguard.policy import model
 from rtcguard.policy.load import load
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-TOP = ", ".join(field.name for field in fields(model.Config) if field.compare)
+TABLE = Path(__file__).parent / "mistakes.txt"
 
 
 def mistakes(content: str) -> list[str]:
@@ -37,206 +34,49 @@ def mistakes(content: str) -> list[str]:
         ("- version: 1\n", "f.yaml:1:1: the file holds keys, found a list"),
         ("just text\n", "f.yaml:1:1: the file holds keys, found 'just text'"),
         # Not YAML.
-        ("version: [1\n", "f.yaml:2:1: not YAML: expected ',' or ']', but got '<stream end>'"),
-        ("a: b: c\n", "f.yaml:1:5: not YAML: mapping values are not allowed here"),
+        (
+            "version: [1\n",
+            "f.yaml:2:1: not YAML: a `,` or `]` is missing before this (the bracket opens in "
+            "line 1)",
+        ),
+        (
+            "a: b: c\n",
+            "f.yaml:1:5: not YAML: a second `key:` in one line, or one that does not stand below "
+            "the key before it; text with `: ` in it stands in quotes",
+        ),
         (
             "version: 1\n\tmode: monitor\n",
-            "f.yaml:2:1: not YAML: found character '\\t' that cannot start any token",
+            "f.yaml:2:1: not YAML: a tab; YAML indents with spaces",
         ),
-        ("version: *v\n", "f.yaml:1:10: not YAML: found undefined alias 'v'"),
+        (
+            "version: *v\n",
+            "f.yaml:1:10: an alias (*v) is not used here; write the value out, or name a list "
+            "under `networks` or `sites` and write $NAME",
+        ),
         (
             "version: 1\nmode: \x07\n",
-            "f.yaml:2:7: not YAML: a character that may not stand here "
-            "(special characters are not allowed)",
+            "f.yaml:2:7: a character that may not stand here: U+0007",
         ),
-        ("[" * 5000, "f.yaml: nested too deep"),
-        ("{" * 100_000, "f.yaml: nested too deep"),
-        ("- " * 5000, "f.yaml: nested too deep"),
-        ("version: 1\nmode: " + "[" * 5000, "f.yaml: nested too deep"),
+        ("[" * 5000, "f.yaml:1:1001: not YAML: nested more than 32 deep"),
+        ("{" * 100_000, "f.yaml:1:1001: not YAML: nested more than 32 deep"),
+        ("- " * 5000, "f.yaml:1:65: not YAML: nested more than 32 deep"),
+        ("version: 1\nmode: " + "[" * 5000, "f.yaml:2:1006: not YAML: nested more than 32 deep"),
     ],
 )
 def test_file(content: str, message: str) -> None:
     assert mistakes(content) == [message]
 
 
-SERVER = "relay:\n  servers:\n    - "
-COTURN = "relay: {coturn: "
-RULE = "rules:\n  - "
+def table() -> list[tuple[str, list[str]]]:
+    """The pieces of mistakes.txt, each with what it prints."""
+    pieces = TABLE.read_text().split("\n\n")[1:]
+    split = [piece.rstrip("\n").split("\n=> ") for piece in pieces if piece[:3] != "== "]
+    return [(content, told) for content, *told in split]
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        # Keys.
-        ("modes: monitor", "2:1: unknown key 'modes'; did you mean 'mode'?"),
-        ("zzz: 1", f"2:1: unknown key 'zzz'; known are {TOP}"),
-        ("1: 2", f"2:1: unknown key '1'; known are {TOP}"),
-        ("[a]: 2", f"2:1: unknown key ''; known are {TOP}"),
-        ("<<: {mode: monitor}", f"2:1: unknown key '<<'; known are {TOP}"),
-        ("page: {gaurd: true}", "2:8: unknown key 'gaurd'; did you mean 'guard'?"),
-        ("version: 1", "2:1: version is written twice"),
-        ("page:\n  guard: true\n  guard: false", "4:3: page.guard is written twice"),
-        ("mode: monitor\nmode: monitor", "3:1: mode is written twice"),
-        # Words.
-        ("mode: monitr", "2:7: mode is one of enforce, monitor, found 'monitr'; "
-         "did you mean 'monitor'?"),
-        ("mode:", "2:6: mode is one of enforce, monitor, found nothing"),
-        ("mode: ''", "2:7: mode is one of enforce, monitor, found ''"),
-        ("mode: [monitor]", "2:7: mode is one of enforce, monitor, found a list"),
-        ("mode: {a: 1}", "2:7: mode is one of enforce, monitor, found keys"),
-        ("on_error: ignore", "2:11: on_error is one of block, pass, found 'ignore'"),
-        ("inbound: out", "2:10: inbound is one of auto, keep, strip, found 'out'"),
-        ("relay: {site_servers: dorp}", "2:23: relay.site_servers is one of drop, keep, found "
-         "'dorp'; did you mean 'drop'?"),
-        ("stun: {answer: silence}", "2:16: stun.answer is one of refuse, decoy, silent, found "
-         "'silence'; did you mean 'silent'?"),
-        ("ledger: {addresses: none}", "2:21: ledger.addresses is one of full, masked, found "
-         "'none'"),
-        ("ledger: {size: 4 pounds}", "2:16: ledger.size is a size such as 500MB or 4GB, found "
-         "'4 pounds'"),
-        ("ledger: {size: 0GB}", "2:16: ledger.size is a size such as 500MB or 4GB, found '0GB'"),
-        # Types.
-        ("page: yes", "2:7: page holds keys, found 'yes'"),
-        ("page: [guard]", "2:7: page holds keys, found a list"),
-        ("page: {guard: 1}", "2:15: page.guard is true or false, found '1'"),
-        ("page: {guard: 'true'}", "2:15: page.guard is true or false, found 'true'"),
-        ("page:\n  guard:", "3:9: page.guard is true or false, found nothing"),
-        ("upstream: {proxy: [a]}", "2:19: upstream.proxy is text, found a list"),
-        # Places and times.
-        ("listen: 8080", "2:9: listen is HOST:PORT or [IPV6]:PORT, found '8080'"),
-        ("listen: 127.0.0.1:0", "2:9: listen is HOST:PORT or [IPV6]:PORT, found '127.0.0.1:0'"),
-        ("listen: h:65536", "2:9: listen is HOST:PORT or [IPV6]:PORT, found 'h:65536'"),
-        ("listen: ::1:80", "2:9: listen is HOST:PORT or [IPV6]:PORT, found '::1:80'"),
-        ("listen: '[::1]'", "2:9: listen is HOST:PORT or [IPV6]:PORT, found '[::1]'"),
-        ("listen: []", "2:9: listen is HOST:PORT, found a list"),
-        ("stun: {listen: [a:1, 3478]}", "2:22: stun.listen[1] is HOST:PORT or [IPV6]:PORT, found "
-         "'3478'"),
-        ("stun: {clients: [10.0.0.1/8]}", "2:18: stun.clients[0] is an address or a network such "
-         "as 10.0.0.0/8, found '10.0.0.1/8': host bits are set; did you mean 10.0.0.0/8?"),
-        ("stun: {rate: 0}", "2:14: stun.rate is a whole number from 1 on, found '0'"),
-        ("stun: {rate: 1.5}", "2:14: stun.rate is a whole number from 1 on, found '1.5'"),
-        ("stun: {rate: null}", "2:14: stun.rate is a whole number from 1 on, found nothing"),
-        ("stun: {listen: &l [*l]}", "2:16: stun.listen[0] is HOST:PORT, found a list"),
-        ("ledger: {keep: 90}", "2:16: ledger.keep is a time such as 30m, 12h or 90d, found '90'"),
-        ("ledger: {keep: 0d}", "2:16: ledger.keep is a time such as 30m, 12h or 90d, found '0d'"),
-        ("ledger: {keep: -1d}", "2:16: ledger.keep is a time such as 30m, 12h or 90d, found "
-         "'-1d'"),
-        # Approved servers.
-        (SERVER + "{urls: [], username: u, credential: c}", "4:7: relay.servers[0] has no urls"),
-        (SERVER + "{urls: http://a.example, username: u, credential: c}", "4:14: "
-         "relay.servers[0].urls: 'http://a.example' is not a stun:, stuns:, turn: or turns: URI"),
-        (SERVER + "{urls: ['turn:a', 'stun:a'], username: u, credential: c}", "4:25: "
-         "relay.servers[0].urls[1] is a turn: or turns: URI; a STUN server relays nothing"),
-        (SERVER + "{urls: 'turn:a?transport=sctp', username: u, credential: c}", "4:14: "
-         "relay.servers[0].urls: transport 'sctp' is not udp or tcp"),
-        (SERVER + "{urls: 'turn:a:0', username: u, credential: c}", "4:14: "
-         "relay.servers[0].urls: port 0 is out of range"),
-        (SERVER + "{urls: 'turn:a', username: u}", "4:7: relay.servers[0] needs a "
-         "shared_secret_file, or a username and a credential"),
-        (SERVER + "{urls: 'turn:a', credential: c, shared_secret_file: f}", "4:7: "
-         "relay.servers[0] has a shared_secret_file and a credential: only one can be used"),
-        (SERVER + "{urls: 'turn:a', username: u, credential: [c]}", "4:49: "
-         "relay.servers[0].credential is text, found a list"),
-        (SERVER + "{urls: 'turn:a', shared_secret_file: f, lifetime: 12}", "4:57: "
-         "relay.servers[0].lifetime is a time such as 30m, 12h or 90d, found '12'"),
-        # How the approved server is set up.
-        ("relay: {managed: maybe}", "2:18: relay.managed is true or false, found 'maybe'"),
-        ("relay: {managed: true}", "2:8: relay.managed runs the server of relay.servers that is "
-         "this machine, and none there has a shared_secret_file"),
-        (COTURN + "{listen: [here]}}", "2:27: relay.coturn.listen[0] is an IP address, found "
-         "'here'"),
-        (COTURN + "{ports: 9000-8000}}", "2:25: relay.coturn.ports is a range of ports such as "
-         "49152-65535, found '9000-8000'"),
-        (COTURN + "{ports: 0-70000}}", "2:25: relay.coturn.ports is a range of ports such as "
-         "49152-65535, found '0-70000'"),
-        (COTURN + "{certificate: a.pem}}", "2:17: relay.coturn needs a certificate and its "
-         "private_key, or neither"),
-        (COTURN + '{realm: "a\\nno-auth"}}', "2:25: relay.coturn.realm is one line of text, found "
-         "'a\\nno-auth'"),
-        (COTURN + "{allowed_peers: [10.0.0.1/8]}}", "2:34: relay.coturn.allowed_peers[0] is an "
-         "address or a network such as 10.0.0.0/8, found '10.0.0.1/8': host bits are set; did you "
-         "mean 10.0.0.0/8?"),
-        # Rules.
-        (RULE + "{name: a, action: keep}", "3:5: rules[0] needs match"),
-        (RULE + "{}", "3:5: rules[0] needs name and match and action"),
-        (RULE + "{name: a, match: {}, action: dorp}", "3:34: rules[0].action is one of keep, "
-         "scrub, strip, block, observe, found 'dorp'"),
-        (RULE + "{name: a, match: {site: [[x]]}, action: keep}", "3:30: rules[0].match.site[0] is "
-         "text, found a list"),
-        (RULE + "{name: a, match: {client: 10.0.0.1/8}, action: keep}", "3:31: "
-         "rules[0].match.client is an address, a network such as 10.0.0.0/8 or a scope such as "
-         "private, found '10.0.0.1/8': host bits are set; did you mean 10.0.0.0/8?"),
-        (RULE + "{name: a, match: {address: [office]}, action: keep}", "3:33: "
-         "rules[0].match.address[0] is an address, a network such as 10.0.0.0/8 or a scope such "
-         "as private, found 'office'"),
-        (RULE + "{name: a, match: {address: privat}, action: keep}", "3:32: "
-         "rules[0].match.address is an address, a network such as 10.0.0.0/8 or a scope such as "
-         "private, found 'privat'; did you mean 'private'?"),
-        (RULE + "{name: a, match: {path: meet}, action: keep}", "3:29: rules[0].match.path begins "
-         "with a slash, such as /meet, found 'meet'"),
-        (RULE + "{name: a, match: {not: {}}, action: keep}", "3:28: rules[0].match.not names "
-         "nothing; what must not hold is written there"),
-        (RULE + "{name: a, match: {not: {not: {}}}, action: keep}", "3:29: unknown key 'not'; "
-         "known are site, path, client, direction, ring, candidate, transport, address"),
-        (RULE + "{name: a, match: {direction: out}, action: keep}", "3:34: "
-         "rules[0].match.direction is one of outbound, inbound, found 'out'"),
-        (RULE + "{name: a, match: {candidate: [hots]}, action: keep}", "3:35: "
-         "rules[0].match.candidate[0] is one of host, srflx, prflx, relay, unknown, opaque, found "
-         "'hots'; did you mean 'host'?"),
-        (RULE + "{name: a, match: {adress: 10.0.0.1}, action: keep}", "3:23: unknown key "
-         "'adress'; did you mean 'address'?"),
-        (RULE + "{name: a, match: {}, action: keep}\n  - {name: a, match: {}, action: strip}",
-         "4:12: two rules are named 'a'"),
-        # The gateway.
-        ("gateway: {interfaces: ['lan 0']}", "2:24: gateway.interfaces[0] is the name of a network "
-         "interface, found 'lan 0'"),
-        ("gateway: {interfaces: abcdefghijklmnop}", "2:23: gateway.interfaces is the name of a "
-         "network interface, found 'abcdefghijklmnop'"),
-        ("gateway: {interfaces: lo}", "2:23: gateway.interfaces: lo is this machine itself; its "
-         "own traffic is gateway.own"),
-        ("gateway: {own: true}", "2:10: gateway.own needs gateway.users: the user that rtcguard "
-         "runs as, whose traffic passes"),
-        ("gateway: {users: ['-1']}", "2:19: gateway.users[0] is the name or the number of a user, "
-         "found '-1'"),
-        ("gateway: {transparent_port: 65536}", "2:29: gateway.transparent_port is a port from 1 to "
-         "65535, found '65536'"),
-        ("gateway: {transparent_port: []}", "2:29: gateway.transparent_port is a port, found a "
-         "list"),
-        ("gateway: {direct: '::/0'}", "2:19: gateway.direct: ::/0 is everything; the firewall "
-         "would hold nobody"),
-        ("gateway: {direct: office}", "2:19: gateway.direct is an address or a network such as "
-         "10.0.0.0/8, found 'office'"),
-        # The sinkhole.
-        ("sinkhole: {listen: 127.0.0.1:53}", "2:11: sinkhole listens, but has no upstream to ask "
-         "for all other names: write the address of a DNS server there, such as "
-         "sinkhole.upstream: [192.0.2.53]"),
-        ("sinkhole: {listen: '53'}", "2:20: sinkhole.listen is HOST:PORT or [IPV6]:PORT, found "
-         "'53'"),
-        ("sinkhole: {listen: 192.0.2.1:53, upstream: [192.0.2.53, 'tcp://192.0.2.1']}", "2:11: "
-         "sinkhole.upstream names the sinkhole itself; name another server"),
-        ("sinkhole: {upstream: dns.example}", "2:22: sinkhole.upstream: 'dns.example' is not an "
-         "IP address: the sinkhole has nobody to ask for a DNS server's name; write 192.0.2.53, "
-         "192.0.2.53:5353, tcp://192.0.2.53 or tls://192.0.2.53#dns.example.org"),
-        ("sinkhole: {upstream: ['https://192.0.2.53/dns-query']}", "2:23: sinkhole.upstream[0]: "
-         "'https://192.0.2.53/dns-query' is not a DNS server such as 192.0.2.53, 192.0.2.53:5353, "
-         "tcp://192.0.2.53 or tls://192.0.2.53#dns.example.org"),
-        ("sinkhole: {names: ['stun.example.org:3478']}", "2:20: sinkhole.names[0] is a host name "
-         "such as stun.example.org or *.example.org, found 'stun.example.org:3478'"),
-        ("sinkhole: {names: ['stun.*.org']}", "2:20: sinkhole.names[0] is a host name such as "
-         "stun.example.org or *.example.org, found 'stun.*.org'"),
-        ("sinkhole: {answer: refused}", "2:20: sinkhole.answer is one of refuse, responder, found "
-         "'refused'; did you mean 'refuse'?"),
-        ("sinkhole: {clients: [office]}", "2:22: sinkhole.clients[0] is an address or a network "
-         "such as 10.0.0.0/8, found 'office'"),
-        # Keys of the contract whose part is not built: silence would pretend a protection.
-        ("web: {listen: 127.0.0.1:8081}", "2:15: web.listen: the local site is not part of this "
-         "version; leave it null"),
-        ("ledger: {store: postgresql}", "2:17: ledger.store: a store other than SQLite is not "
-         "part of this version; leave it sqlite"),
-    ],
-)  # fmt: skip
-def test_mistakes(content: str, message: str) -> None:
-    assert mistakes(f"version: 1\n{content}\n") == [f"f.yaml:{message}"]
+@pytest.mark.parametrize(("content", "told"), table())
+def test_mistakes(content: str, told: list[str]) -> None:
+    assert mistakes(f"version: 1\n{content}\n") == [f"f.yaml:{line}" for line in told]
 
 
 def test_all_mistakes_at_once() -> None:
@@ -268,7 +108,7 @@ def test_one_mistake_hides_no_other() -> None:
     rules = "rules:\n  - {name: a, match: {}, action: keep}\n  - {name: a, match: {}, action: keep}"
     found = mistakes(f"version: 1\nmode: monitr\n{rules}\n")
     assert len(found) == 2
-    assert found[1].endswith("two rules are named 'a'")
+    assert found[1].endswith("two rules are named 'a'; the other one is at f.yaml:4")
 
 
 @pytest.mark.parametrize("content", ["version: 1", "version: '1'", "%YAML 1.1\n---\nversion: 1\n"])
@@ -360,7 +200,7 @@ relay:
     total_quota: 9
     max_rate: 100000
 inbound: strip
-page: {guard: off}
+page: {guard: false}
 rules:
   - name: in-house meetings stay direct inside the office
     match:
@@ -453,32 +293,18 @@ ledger: {keep: 2w}
     )
 
 
-def test_aliases() -> None:
-    content = """\
-version: 1
-rules:
-  - {name: a, match: &office {client: 10.0.0.0/8}, action: keep}
-  - {name: b, match: *office, action: strip}
-"""
-    first, second = load(content, "f.yaml").rules
-    assert first.match == second.match == model.Match(client=(ipaddress.ip_network("10.0.0.0/8"),))
-
-
 def test_alias_bomb() -> None:
-    """Ten levels of ten aliases each: read as written, never multiplied out."""
+    """Ten levels of ten aliases each: refused one by one, never multiplied out."""
     lines = ["a0: &a0 [x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 11)]
     content = "\n".join(["version: 1", *lines, "stun: {listen: *a10}"])
-    run = "import sys; from rtcguard.policy.load import load; load(sys.stdin.read(), 'f')"
-    done = subprocess.run(
-        [sys.executable, "-c", run], input=content, timeout=10, capture_output=True, text=True
-    )
-    assert "unknown key 'a10'" in done.stderr
+    assert ":3:10: an alias (*a0) is not used here" in "\n".join(mistakes(content))
 
 
 def test_null_byte_and_surrogate() -> None:
     for character in "\x00\ud800\ufffe":
-        assert "not YAML" in mistakes(f"version: 1\nmode: {character}\n")[0]
+        (told,) = mistakes(f"version: 1\nmode: {character}\n")
+        assert "f.yaml:2:7: a character that may not stand here" in told
 
 
 @pytest.mark.parametrize("name", ["personal", "strict", "gateway", "monitor"])

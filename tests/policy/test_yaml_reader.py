@@ -5,15 +5,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtcguard.policy.yaml_reader import (
-    Yaml,
-    boolean,
-    list_of,
-    parse_duration,
-    parse_host_port,
-    suggestion,
-    text,
-)
+from rtcguard.policy.yaml_reader import Yaml, boolean, list_of, suggestion, text
+from rtcguard.policy.yaml_values import parse_duration, parse_host_port
 
 
 @pytest.mark.parametrize(
@@ -90,14 +83,17 @@ def test_suggestion(word: object, told: str) -> None:
     assert suggestion(word, ["listen", "mode"]) == told
 
 
-@pytest.mark.parametrize("word", ["true", "True", "yes", "on", "ON"])
-def test_true(word: str) -> None:
-    assert boolean(Yaml("f"), yaml.compose(word, Loader=yaml.SafeLoader), "x") is True
-
-
-@pytest.mark.parametrize("word", ["false", "No", "off"])
-def test_false(word: str) -> None:
-    assert boolean(Yaml("f"), yaml.compose(word, Loader=yaml.SafeLoader), "x") is False
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [("true", True), ("True", True), ("TRUE", True), ("false", False), ("False", False)]
+    + [(word, None) for word in ("yes", "on", "No", "off", "tRue", "1", "y", "'true'", "~")],
+)
+def test_boolean(word: str, value: bool | None) -> None:
+    reader = Yaml("f")
+    node = reader.compose(f"[{word}]")
+    assert isinstance(node, yaml.SequenceNode)
+    assert boolean(reader, node.value[0], "x") is value
+    assert bool(reader.mistakes) == (value is None)
 
 
 @pytest.mark.parametrize(
@@ -106,6 +102,7 @@ def test_false(word: str) -> None:
 )
 def test_list(written: str, values: tuple[str, ...]) -> None:
     reader = Yaml("f")
-    node = yaml.compose(written, Loader=yaml.SafeLoader)
-    assert list_of(text)(reader, node, "x") == values
+    whole = reader.compose(f"x:\n {written.replace(chr(10), chr(10) + ' ')}")
+    assert isinstance(whole, yaml.MappingNode)
+    assert list_of(text)(reader, whole.value[0][1], "x") == values
     assert not reader.mistakes

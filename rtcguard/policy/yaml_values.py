@@ -1,0 +1,215 @@
+"""Single values of the configuration: times, numbers, places, addresses, names, secrets.
+
+A value is taken exactly as it is written; what an editor is told of it (the schema) takes all that
+the reader takes, and sees most mistakes, not all: ranges and host bits are for the reader.
+"""
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import yaml
+
+from rtcguard.ice.address import SCOPES
+from rtcguard.policy.model import HostPort
+from rtcguard.policy.rule import Network
+from rtcguard.policy.yaml_reader import TEXT, Yaml, close, scalar, shown, takes
+
+_DURATION = re.compile(r"([0-9]{1,6})\s*([smhdw])")
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
+_PORT = "[1-9][0-9]{0,4}"
+_SIZE = re.compile(r"([1-9][0-9]{0,5}) ?(MB|GB|TB)")
+_BYTES = {"MB": 10**6, "GB": 10**9, "TB": 10**12}
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_PORTS = re.compile(rf"({_PORT})-({_PORT})")
+_HOST_PORT = re.compile(rf"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+):({_PORT})")
+# Labels of RFC 1035 section 2.3.1; an underscore stands in the names of services (RFC 8552).
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST_NAME = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*\.?")
+_ADDRESS: Final = "[0-9A-Fa-f:.]+(%[^/]+)?"
+_NETWORK: Final = {"type": "string", "pattern": f"^{_ADDRESS}(/[0-9.]+)?$"}
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def is_variable(node: yaml.Node) -> bool:
+    return isinstance(node.value, str) and _VARIABLE.fullmatch(node.value) is not None
+
+
+@takes(TEXT)
+def secret(reader: Yaml, node: yaml.Node, path: str) -> str | None:
+    """Text, or the variable of the environment that `${NAME}` stands for."""
+    if not isinstance(node, yaml.ScalarNode) or "${" not in node.value:
+        return scalar(reader, node, path, "text")
+    found = _VARIABLE.fullmatch(node.value)
+    if found is None:
+        reader.mistake(
+            node, f"{path}: a variable of the environment is the whole value, such as ${{NAME}}"
+        )
+        return None
+    value = reader.environ.get(found[1])
+    if value is None or not value.strip():
+        what = "is empty" if value is not None else "is not set"
+        reader.mistake(node, f"{path}: the environment's variable {found[1]} {what}")
+        return None
+    return value
+
+
+@takes({"type": "string", "pattern": r"^0*[1-9][0-9]{0,5}\s*[smhdw]$"})
+def duration(reader: Yaml, node: yaml.Node, path: str) -> int | None:
+    """Seconds, from `45s`, `30m`, `12h`, `90d` or `2w`."""
+    value = scalar(reader, node, path, "a time such as 30m, 12h or 90d")
+    if value is None:
+        return None
+    seconds = parse_duration(value)
+    if seconds is None:
+        reader.mistake(node, f"{path} is a time such as 30m, 12h or 90d, found {shown(value)}")
+    return seconds
+
+
+def parse_duration(value: str) -> int | None:
+    """`12h` as seconds; None for anything else, and for no time at all."""
+    found = _DURATION.fullmatch(value)
+    return int(found[1]) * _SECONDS[found[2]] or None if found else None
+
+
+@takes({"type": "string", "pattern": f"^{_SIZE.pattern}$"})
+def size(reader: Yaml, node: yaml.Node, path: str) -> int | None:
+    """Bytes, from `500MB` or `4GB`, in powers of ten."""
+    value = scalar(reader, node, path, "a size such as 500MB or 4GB")
+    if value is None:
+        return None
+    found = _SIZE.fullmatch(value)
+    if found is None:
+        reader.mistake(node, f"{path} is a size such as 500MB or 4GB, found {shown(value)}")
+        return None
+    return int(found[1]) * _BYTES[found[2]]
+
+
+@takes(
+    {
+        "type": ["integer", "string"],
+        "minimum": 1,
+        "maximum": 999_999_999,
+        "pattern": f"^{_NUMBER.pattern}$",
+    }
+)
+def number(reader: Yaml, node: yaml.Node, path: str) -> int | None:
+    """A whole number from 1 on."""
+    value = scalar(reader, node, path, "a whole number from 1 on")
+    if value is None:
+        return None
+    if not _NUMBER.fullmatch(value):
+        reader.mistake(node, f"{path} is a whole number from 1 on, found {shown(value)}")
+        return None
+    return int(value)
+
+
+@takes({"type": "string", "pattern": f"^{_HOST_PORT.pattern}$"})
+def host_port(reader: Yaml, node: yaml.Node, path: str) -> HostPort | None:
+    value = scalar(reader, node, path, "HOST:PORT")
+    if value is None:
+        return None
+    parsed = parse_host_port(value)
+    if parsed is None:
+        reader.mistake(node, f"{path} is HOST:PORT or [IPV6]:PORT, found {shown(value)}")
+    return parsed
+
+
+def parse_host_port(value: str) -> HostPort | None:
+    """`127.0.0.1:8080` or `[::1]:8080` as host and port; None for anything else."""
+    found = _HOST_PORT.fullmatch(value)
+    if found is None or not 0 < int(found[2]) < 65536:
+        return None
+    return found[1].strip("[]"), int(found[2])
+
+
+@takes({"type": ["integer", "string"], "minimum": 1, "maximum": 65535, "pattern": f"^{_PORT}$"})
+def port(reader: Yaml, node: yaml.Node, path: str) -> int | None:
+    value = scalar(reader, node, path, "a port")
+    if value is not None and _NUMBER.fullmatch(value) and int(value) < 65536:
+        return int(value)
+    if value is not None:
+        reader.mistake(node, f"{path} is a port from 1 to 65535, found {shown(value)}")
+    return None
+
+
+@takes({"type": "string", "pattern": f"^{_PORTS.pattern}$"})
+def ports(reader: Yaml, node: yaml.Node, path: str) -> tuple[int, int] | None:
+    """The first and the last port of `49152-65535`."""
+    value = scalar(reader, node, path, "a range of ports such as 49152-65535")
+    if value is None:
+        return None
+    found = _PORTS.fullmatch(value)
+    if found is not None and 0 < int(found[1]) <= int(found[2]) < 65536:
+        return int(found[1]), int(found[2])
+    reader.mistake(node, f"{path} is a range of ports such as 49152-65535, found {shown(value)}")
+    return None
+
+
+@takes({"type": "string", "pattern": f"^{_ADDRESS}$"})
+def address(reader: Yaml, node: yaml.Node, path: str) -> str | None:
+    value = scalar(reader, node, path, "an IP address")
+    if value is None:
+        return None
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        reader.mistake(node, f"{path} is an IP address, found {shown(value)}")
+        return None
+
+
+@takes({"type": "string", "pattern": f"^{_HOST_NAME.pattern}$"})
+def host_name(reader: Yaml, node: yaml.Node, path: str) -> str | None:
+    """A host name, or `*.` and one, in lower case and without a dot at its end."""
+    value = scalar(reader, node, path, "a host name such as stun.example.org")
+    if value is None:
+        return None
+    name = value.lower().removesuffix(".")
+    if _HOST_NAME.fullmatch(value) is None or len(name) > 253:
+        meant = "a host name such as stun.example.org or *.example.org"
+        reader.mistake(node, f"{path} is {meant}, found {shown(value)}")
+    return name
+
+
+@takes(_NETWORK)
+def network(reader: Yaml, node: yaml.Node, path: str) -> Network | None:
+    """A network; an address is one too."""
+    value = scalar(reader, node, path, _A_NETWORK)
+    return None if value is None else _network(reader, node, path, value, _A_NETWORK, ())
+
+
+@takes({"anyOf": [{"enum": list(SCOPES)}, _NETWORK]})
+def network_or_scope(reader: Yaml, node: yaml.Node, path: str) -> Network | str | None:
+    """A network (an address is one too), or the name of a scope."""
+    value = scalar(reader, node, path, _A_NETWORK_OR_SCOPE)
+    if value is None or value in SCOPES:
+        return value
+    return _network(reader, node, path, value, _A_NETWORK_OR_SCOPE, SCOPES)
+
+
+_A_NETWORK: Final = "an address or a network such as 10.0.0.0/8"
+_A_NETWORK_OR_SCOPE: Final = "an address, a network such as 10.0.0.0/8 or a scope such as private"
+
+
+def _network(
+    reader: Yaml, node: yaml.Node, path: str, value: str, meant: str, scopes: Sequence[str]
+) -> Network | None:
+    try:
+        return ipaddress.ip_network(value)
+    except ValueError:
+        pass
+    try:
+        hint = f": host bits are set; did you mean {ipaddress.ip_network(value, strict=False)}?"
+    except ValueError:
+        hint = close(value, scopes)
+    reader.mistake(node, f"{path} is {meant}, found {shown(value)}{hint}")
+    return None
+
+
+@takes({"type": "string", "pattern": "^/"})
+def path_prefix(reader: Yaml, node: yaml.Node, path: str) -> str | None:
+    value = scalar(reader, node, path, "a path such as /meet")
+    if value is not None and not value.startswith("/"):
+        reader.mistake(node, f"{path} begins with a slash, such as /meet, found {shown(value)}")
+    return value
