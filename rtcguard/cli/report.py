@@ -35,6 +35,7 @@ def command(config: Path | None, since: int, by: str, form: str) -> None:
     from rtcguard.errors import StartError
     from rtcguard.ledger import report
     from rtcguard.ledger.event import timestamp
+    from rtcguard.ledger.query import Filter
     from rtcguard.ledger.store import Store
 
     settings.read_config(config)
@@ -43,7 +44,7 @@ def command(config: Path | None, since: int, by: str, form: str) -> None:
         raise StartError(f"{path}: there is no ledger yet; `rtcguard run` makes it")
     begin = timestamp(time.time() - since)
     with contextlib.closing(Store(path)) as store:
-        found = report.rows(store, by, begin)
+        found = store.grouped(by, Filter(begin))
     if form == "json":
         click.echo(report.to_json(by, begin, found))
     elif form == "csv":

@@ -6,6 +6,7 @@ The order of the fields here is the order in JSON lines and in the store's colum
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, Final
 
 from rtcguard.policy.record import Record
@@ -32,20 +33,14 @@ class Event:
     def to_row(self) -> tuple[Any, ...]:
         """The values in the order of `COLUMNS`, such as a database takes: what a page sent may hold
         lone surrogates, which UTF-8 has no bytes for."""
-        return tuple(map(storable, self.to_dict().values()))
+        record = _record_values(self.record)
+        return storable((self.time, self.id, self.node, *record, self.last))
 
     @classmethod
     def of_row(cls, row: Sequence[Any]) -> "Event":
         """The event of a row in the order of `COLUMNS`."""
         time, id, node, *record, last = row
         return cls(time, id, node, Record(**dict(zip(RECORD_FIELDS, record, strict=True))), last)
-
-
-def storable[T: (str, int)](value: T) -> T:
-    """Text that a database takes."""
-    if isinstance(value, str) and not value.isascii():
-        return value.encode("utf-8", "replace").decode()
-    return value
 
 
 _SECONDS: Final = ("began", "ended")  # they become `time` and `last`
@@ -57,3 +52,16 @@ def timestamp(seconds: float) -> str:
     """Seconds since 1970 as an event's time: `2026-11-23T04:15:05.120Z`."""
     moment = datetime.fromtimestamp(seconds, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+_record_values = attrgetter(*RECORD_FIELDS)
+
+
+def storable(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Values that a database takes."""
+    if "".join(map(str, values)).isascii():
+        return values
+    return tuple(
+        value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+        for value in values
+    )

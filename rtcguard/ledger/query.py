@@ -1,21 +1,19 @@
 """Questions to the ledger: events counted by what they have in common, over any span of time.
 
-Whole days come from the sums, the rest of the first and of the last day from the events, so that an
-answer is exact and is not slower with ten million events than with ten thousand.
+Whole months and days come from the totals, the rest of the first and of the last day from the
+events, so an answer is exact and is not slower with ten million events than with ten thousand.
 """
 
 import json
 import sqlite3
-from dataclasses import dataclass, fields
-from typing import Any, Final
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from typing import Final
 
-from rtcguard.ledger.schema import SUMMED, SUMMED_ADDRESS, quoted
+from rtcguard.ledger.schema import COMMON, DIMENSIONS, GROUPS, LINKED, LOCAL, quoted
 
-# What reports group by.
-GROUPS: Final = (
-    *("address", "site", "client", "destination", "ring"),
-    *("user", "node", "kind", "action", "scope", "rule"),
-)
+_END: Final = "~"  # behind every time
+_ADDRESS: Final = f"CASE WHEN scope = 'mdns' THEN '{LOCAL}' ELSE address END"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,77 +25,177 @@ class Filter:
 
     since: str = ""
     until: str = ""
+    address: str = ""
+    site: str = ""
+    client: str = ""
+    user: str = ""
+    destination: str = ""
+    rule: str = ""
     node: str = ""
     ring: str = ""
     kind: str = ""
     action: str = ""
+    would: str = ""
     direction: str = ""
-    site: str = ""
-    client: str = ""
-    user: str = ""
-    address: str = ""
     scope: str = ""
-    destination: str = ""
-    rule: str = ""
     page: str = ""
 
-    def where(self) -> tuple[str, list[str]]:
-        """A condition for all but the times, and its values. SQL's GLOB also knows `?` and `[`,
-        which are taken as they are written."""
-        terms, values = ["1"], []
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if not value or field.name in ("since", "until"):
-                continue
-            if "*" in value:
-                terms.append(f'"{field.name}" GLOB ?')
-                value = value.replace("[", "[[]").replace("?", "[?]")
-            else:
-                terms.append(f'"{field.name}" = ?')
-            values.append(value)
-        return " AND ".join(terms), values
+    def given(self) -> dict[str, str]:
+        """What is asked of the values, without the times."""
+        names = (field.name for field in fields(self) if field.name not in ("since", "until"))
+        return {name: getattr(self, name) for name in names if getattr(self, name)}
 
 
-def source(asked: Filter) -> tuple[str, list[str]]:
-    """A table expression with the columns of `SUMMED` and `count`, `first`, `last`, and its values:
-    every event of the filter is in it once, alone or in a sum."""
-    where, values = asked.where()
-    from_sums = f"SELECT {quoted(SUMMED)}, count, first, last FROM sums WHERE {where}"
-    folded = quoted(SUMMED).replace('"address"', f'{SUMMED_ADDRESS} AS "address"')
-    rows = f"SELECT {folded}, count, time AS first, last FROM events"
-    # The condition is asked of the folded address too.
-    from_events = f"SELECT * FROM ({rows} WHERE time >= ? AND time < ?) WHERE {where}"
-    # A time that is a day, or a year, has no part of a day to be looked at.
-    since, until = asked.since, asked.until or "~"
-    from_day, to_day = since[:10], until[:10]
-    within = ">" if len(since) > 10 else ">="
-    parts, given = [f"{from_sums} AND day {within} ? AND day < ?"], [*values, from_day, to_day]
-    edges = [(since, min(f"{from_day}~", until))] if len(since) > 10 else []
-    if len(until) > 10 and to_day > from_day:
-        edges.append((to_day, until))
-    for edge in edges:
-        parts.append(from_events)
-        given += [*edge, *values]
-    return "(" + " UNION ALL ".join(parts) + ")", given
+@dataclass(slots=True)
+class Group:
+    """What happened around one value. `actions` counts each; `would` what monitor mode let pass.
+
+    `clients`, `sites` and `destinations` are those that the value was seen with in that time: each
+    one between its first day with it and the last, whatever else is asked for. They are told of
+    `LINKED_TO`, and where a filter names one of `DIMENSIONS`."""
+
+    key: str
+    count: int = 0
+    first: str = ""
+    last: str = ""
+    scope: str = ""
+    actions: dict[str, int] = field(default_factory=dict)
+    would: dict[str, int] = field(default_factory=dict)
+    clients: list[str] = field(default_factory=list)
+    sites: list[str] = field(default_factory=list)
+    destinations: list[str] = field(default_factory=list)
 
 
-def grouped(db: sqlite3.Connection, by: str, asked: Filter) -> list[tuple[Any, ...]]:
-    """Rows (key, action, would, count, first, last, clients, sites, destinations, scope).
+def grouped(db: sqlite3.Connection, by: str, asked: Filter) -> list[Group]:
+    """The events of a filter by one of `GROUPS` (ValueError for another), the most frequent first.
 
-    The three are lists. Inbound candidates are the far side's addresses and are left out by
-    `address`. Raises ValueError for a `by` that is none of `GROUPS`.
+    Inbound candidates are the far side's addresses and are left out by `address`. Filters by two of
+    `DIMENSIONS`, the one grouped by among them, are answered by the events alone, which takes long
+    where there are millions.
     """
     if by not in GROUPS:
         raise ValueError(f"{by!r} is none of {GROUPS}")
-    table, values = source(asked)
+    table, values = source(db, by, asked)
     outbound = "AND direction != 'inbound'" if by == "address" else ""
-    rows = db.execute(
-        f"""
-        SELECT "{by}", action, would, SUM(count), MIN(first), MAX(last),
-               json_group_array(DISTINCT client), json_group_array(DISTINCT site),
-               json_group_array(DISTINCT destination), MAX(scope)
+    query = f"""
+        SELECT "{by}", action, would, SUM(count), MIN(first), MAX(last), MAX(scope)
         FROM {table} WHERE "{by}" != '' {outbound} GROUP BY "{by}", action, would
-        """,
-        values,
-    )
-    return [(*row[:6], *map(json.loads, row[6:9]), row[9]) for row in rows]
+    """
+    made: dict[str, Group] = {}
+    for key, action, would, count, first, last, scope in db.execute(query, values):
+        group = made.setdefault(key, Group(key, first=first, last=last))
+        group.count += count
+        group.first, group.last = min(group.first, first), max(group.last, last)
+        group.scope = max(group.scope, scope) if by == "address" else ""
+        group.actions[action] = group.actions.get(action, 0) + count
+        if would:
+            group.would[would] = group.would.get(would, 0) + count
+    for group in made.values() if by in LINKED else ():
+        getattr(group, f"{by}s").append(group.key)
+    for key, other, found in _links(db, by, asked):
+        for group in made.values() if not key else [made[key]] if key in made else []:
+            getattr(group, f"{other}s").extend(found)
+    return sorted(made.values(), key=lambda group: (-group.count, group.key))
+
+
+def source(db: sqlite3.Connection, by: str, asked: Filter) -> tuple[str, list[str]]:
+    """A table expression with `by`, the columns of `COMMON`, `count`, `first` and `last`, and its
+    values: each event of the filter is in it once, alone or in a total. `by` may be empty."""
+    dimension = _dimension(by, asked)
+    if dimension is None:
+        return _events((*COMMON, by), asked, asked.since, asked.until or _END)
+    columns = (*COMMON, by) if by and by not in COMMON else COMMON
+    parts, given = [], []
+    terms, values = _terms(asked)
+    key = f', key AS "{dimension}"' if dimension else ""
+    for first, last in _periods(db, asked):
+        parts.append(
+            f"SELECT {quoted(columns)}, count, first, last FROM (SELECT *{key} FROM totals)"
+            f" WHERE dimension = ? AND period >= ? AND period < ? AND {terms}"
+        )
+        given += [dimension, first, last, *values]
+    for since, until in _edges(asked):
+        events, more = _events(columns, asked, since, until)
+        parts.append(f"SELECT * FROM {events}")
+        given += more
+    return "(" + " UNION ALL ".join(parts) + ")", given
+
+
+def _dimension(by: str, asked: Filter) -> str | None:
+    """The dimension whose totals have the answer, if one has."""
+    needed = {name for name in (by, *asked.given()) if name in DIMENSIONS}
+    return None if len(needed) > 1 else needed.pop() if needed else ""
+
+
+def _terms(asked: Filter, names: tuple[str, ...] = (*DIMENSIONS, *COMMON)) -> tuple[str, list[str]]:
+    """A condition for what is asked of these, and its values. What SQL's GLOB knows besides `*`
+    is taken as it is written."""
+    terms, values = ["1"], []
+    for name, value in asked.given().items():
+        if name not in names:
+            continue
+        if "*" in value:
+            terms.append(f'"{name}" GLOB ?')
+            value = value.replace("[", "[[]").replace("?", "[?]")
+        else:
+            terms.append(f'"{name}" = ?')
+        values.append(value)
+    return " AND ".join(terms), values
+
+
+def _events(
+    columns: tuple[str, ...], asked: Filter, since: str, until: str
+) -> tuple[str, list[str]]:
+    """The same from the events of a span."""
+    terms, values = _terms(asked)
+    names = quoted((*DIMENSIONS, *COMMON)).replace('"address"', f'{_ADDRESS} AS "address"')
+    table = f"""(SELECT {quoted(columns)}, count, first, last
+        FROM (SELECT {names}, count, time AS first, last, time FROM events)
+        WHERE time >= ? AND time < ? AND {terms})"""
+    return table, [since, until, *values]
+
+
+def _periods(db: sqlite3.Connection, asked: Filter) -> Iterator[tuple[str, str]]:
+    """Ranges of periods, the last one of each not in it: the months that have totals and lie within
+    the span, and the days between them. Of a time that is a day, or a year, all is within."""
+    low = asked.since if len(asked.since) <= 10 else f"{asked.since[:10]}~"
+    high = asked.until[:10] or _END
+    query = "SELECT DISTINCT period FROM totals WHERE dimension = '' AND period > 'm' ORDER BY 1"
+    for (period,) in db.execute(query).fetchall():
+        month = period[1:]
+        if low <= f"{month}-01" and f"{month}~" <= high:
+            yield f"d{low}", f"d{month}"
+            yield period, f"{period}~"
+            low = f"{month}~"
+    yield f"d{low}", f"d{high}"
+
+
+def _edges(asked: Filter) -> Iterator[tuple[str, str]]:
+    """The parts of days at both ends of the span."""
+    since, until = asked.since, asked.until or _END
+    if len(since) > 10:
+        yield since, min(f"{since[:10]}~", until)
+    if len(until) > 10 and until[:10] > since[:10]:
+        yield until[:10], until
+
+
+def _links(db: sqlite3.Connection, by: str, asked: Filter) -> Iterator[tuple[str, str, list[str]]]:
+    """What each key was seen with: (key, one of `LINKED`, the values); "" is every key."""
+    dimension = _dimension(by, asked)
+    if dimension is None:
+        others = [other for other in LINKED if other != by]
+        lists = ", ".join(f'json_group_array(DISTINCT "{other}")' for other in others)
+        table, values = _events((by, *others), asked, asked.since, asked.until or _END)
+        for key, *found in db.execute(f'SELECT "{by}", {lists} FROM {table} GROUP BY 1', values):
+            for other, one in zip(others, found, strict=True):
+                yield key, other, [value for value in json.loads(one) if value]
+        return
+    name = dimension or by
+    terms, values = _terms(asked, (name,))
+    query = f"""
+        SELECT key, other, json_group_array(value) FROM (SELECT *, key AS "{name}" FROM links)
+        WHERE dimension = ? AND last >= ? AND first <= ? AND {terms} GROUP BY key, other
+    """
+    days = asked.since[:10], asked.until[:10] or _END
+    for key, other, found in db.execute(query, (name, *days, *values)):
+        yield key if name == by else "", other, json.loads(found)

@@ -4,11 +4,9 @@ import csv
 import io
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rtcguard.ledger.query import Filter
-from rtcguard.ledger.store import Store
+from rtcguard.ledger.query import Group
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -17,42 +15,13 @@ if TYPE_CHECKING:
 _SAME = {"client": ("clients",), "site": ("sites",), "destination": ("towards",)}
 
 
-@dataclass(slots=True)
-class Row:
-    """What happened around one address, site, client, destination or ring."""
-
-    key: str
-    count: int = 0
-    first: str = ""
-    last: str = ""
-    scope: str = ""
-    actions: dict[str, int] = field(default_factory=dict)
-    clients: list[str] = field(default_factory=list)
-    sites: list[str] = field(default_factory=list)
-    destinations: list[str] = field(default_factory=list)
-
-
-def rows(store: Store, by: str, since: str) -> list[Row]:
-    """One row a key, the most frequent first. `since` is an event's time."""
-    made: dict[str, Row] = {}
-    for key, action, _, count, first, last, *lists, scope in store.grouped(by, Filter(since)):
-        row = made.setdefault(key, Row(key, first=first, last=last))
-        row.count += count
-        row.first, row.last = min(row.first, first), max(row.last, last)
-        row.actions[action] = row.actions.get(action, 0) + count
-        row.scope = scope if by == "address" else ""
-        for known, found in zip((row.clients, row.sites, row.destinations), lists, strict=True):
-            known += [one for one in found if one and one not in known]
-    return sorted(made.values(), key=lambda row: (-row.count, row.key))
-
-
-def to_json(by: str, since: str, found: list[Row]) -> str:
-    """`{"by", "since", "rows": […]}`; a row has the fields of `Row`, `actions` counts each one."""
-    made = [{name: getattr(row, name) for name in Row.__slots__} for row in found]
+def to_json(by: str, since: str, found: list[Group]) -> str:
+    """`{"by", "since", "rows": […]}`; a row has the fields of `Group`."""
+    made = [{name: getattr(row, name) for name in Group.__slots__} for row in found]
     return json.dumps({"by": by, "since": since, "rows": made}, indent=2)
 
 
-def to_csv(by: str, found: list[Row]) -> str:
+def to_csv(by: str, found: list[Group]) -> str:
     """A line a row, by RFC 4180; what is many is joined by a space."""
     out = io.StringIO()
     writer = csv.writer(out)
@@ -68,20 +37,20 @@ def _plain(cell: Any) -> Any:
     return "'" + cell if isinstance(cell, str) and cell[:1] in tuple("=+-@\t\r") else cell
 
 
-def _cells(row: Row) -> list[Any]:
+def _cells(row: Group) -> list[Any]:
     actions = " ".join(f"{action}:{count}" for action, count in sorted(row.actions.items()))
     lists = (" ".join(many) for many in (row.clients, row.sites, row.destinations))
     return [row.key, row.count, row.first, row.last, row.scope, actions, *lists]
 
 
-def print_table(by: str, found: list[Row]) -> None:
+def print_table(by: str, found: list[Group]) -> None:
     """The rows as a table on the terminal."""
     # Imported here: rich takes longer to load than the rest of the command line.
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=f"events by {by}")
-    columns: dict[str, Callable[[Row], str]] = {
+    columns: dict[str, Callable[[Group], str]] = {
         by: lambda row: row.key,
         "scope": lambda row: row.scope,
         "count": lambda row: str(row.count),
@@ -101,7 +70,7 @@ def print_table(by: str, found: list[Row]) -> None:
     Console().print(table)
 
 
-def _done(row: Row) -> str:
+def _done(row: Group) -> str:
     return ", ".join(f"{action} {count}" for action, count in sorted(row.actions.items()))
 
 

@@ -1,9 +1,12 @@
 """The tables of the ledger in SQLite, and the steps from each older version to this one.
 
-events   what happened, in the order of the commits (`seq`)
-sums     the same by day and by what reports group by: small, whatever the events come to
-rings    what says of itself that it is in force, until when
-cursors  how far each reader of the events has come (exports, a fleet's database)
+- events: what happened, in the order of the commits (`seq`)
+- totals: counts by day, and by month once that is over, for each value of each dimension
+- links: which clients, sites and destinations a value was seen with, from when to when
+- rings: what says of itself that it is in force, until when
+- cursors: how far each reader of the events has come (exports, a fleet's database)
+
+Totals and links are small beside the events, and answer what would take too long to count.
 """
 
 from typing import Final
@@ -12,12 +15,21 @@ from rtcguard.ledger.event import COLUMNS
 
 VERSION: Final = 4
 
-_INTEGERS: Final = ("port", "count")
-# What the events are summed by, besides the day: what reports filter and group by.
-SUMMED: Final = (
-    *("node", "ring", "kind", "action", "would", "direction", "site", "client", "user"),
-    *("address", "scope", "candidate_type", "destination", "rule", "page"),
+# What has many values: totals are kept for each one by itself, and for all together (dimension "").
+DIMENSIONS: Final = ("address", "site", "client", "user", "destination", "rule")
+# What has few values: each total is for one of each of these.
+COMMON: Final = ("node", "ring", "kind", "action", "would", "direction", "scope", "page")
+# What reports group by, what they tell beside a value, and of which values they tell it.
+GROUPS: Final = (
+    *("address", "site", "client", "destination", "ring"),
+    *("user", "rule", "node", "kind", "action", "would", "scope", "direction", "page"),
 )
+LINKED: Final = ("client", "site", "destination")
+LINKED_TO: Final = (*DIMENSIONS, "ring")
+# A `.local` name is made anew for every page and says nothing of itself: all of them are one.
+LOCAL: Final = "*.local"
+
+_INTEGERS: Final = ("port", "count")
 
 
 def quoted(columns: tuple[str, ...]) -> str:
@@ -34,15 +46,23 @@ CREATE TABLE events (
 """
 _INDEXES: Final = """
 CREATE INDEX events_time ON events (time);
+CREATE INDEX events_client ON events (client, time);
+CREATE INDEX events_site ON events (site, time) WHERE site != '';
 CREATE INDEX events_guard ON events (client, site, time) WHERE kind = 'guard';
 CREATE INDEX events_ufrag ON events (ufrag, client) WHERE ufrag != '';
 CREATE INDEX events_told ON events (client, destination) WHERE kind IN ('server', 'name');
 """
-_SUMS: Final = f"""
-CREATE TABLE sums (
-    day TEXT NOT NULL, {", ".join(f'"{c}" TEXT NOT NULL' for c in SUMMED)},
+# A period is `d2026-01-31` or `m2026-01`.
+_TOTALS: Final = f"""
+CREATE TABLE totals (
+    dimension TEXT NOT NULL, period TEXT NOT NULL, key TEXT NOT NULL,
+    {", ".join(f"{c} TEXT NOT NULL" for c in COMMON)},
     count INTEGER NOT NULL, first TEXT NOT NULL, last TEXT NOT NULL,
-    PRIMARY KEY (day, {quoted(SUMMED)})
+    PRIMARY KEY (dimension, period, key, {quoted(COMMON)})
+) WITHOUT ROWID;
+CREATE TABLE links (
+    dimension TEXT NOT NULL, key TEXT NOT NULL, other TEXT NOT NULL, value TEXT NOT NULL,
+    first TEXT NOT NULL, last TEXT NOT NULL, PRIMARY KEY (dimension, key, other, value)
 ) WITHOUT ROWID;
 CREATE TABLE cursors (name TEXT NOT NULL PRIMARY KEY, seq INTEGER NOT NULL);
 """
@@ -64,28 +84,16 @@ ALTER TABLE events ADD COLUMN "user" TEXT NOT NULL DEFAULT '';
 ALTER TABLE events ADD COLUMN would TEXT NOT NULL DEFAULT '';
 ALTER TABLE events ADD COLUMN policy TEXT NOT NULL DEFAULT '';
 """
-# A `.local` name is made anew for every page and says nothing of itself: all of them are one.
-SUMMED_ADDRESS: Final = "CASE WHEN scope = 'mdns' THEN '*.local' ELSE address END"
-
-
-def sums_of(events: str) -> str:
-    """The statement that sums the events of a condition."""
-    keys = quoted(SUMMED).replace('"address"', SUMMED_ADDRESS)
-    return f"""INSERT INTO sums SELECT substr(time, 1, 10) AS day, {keys}, SUM(count), MIN(time),
-        MAX(last) FROM events WHERE {events} GROUP BY day, {keys}"""
-
-
 _FROM_3: Final = f"""
 ALTER TABLE events RENAME TO before;
 {_EVENTS}
 INSERT INTO events ({quoted(COLUMNS)}) SELECT {quoted(COLUMNS)} FROM before ORDER BY time;
 DROP TABLE before;
-{_INDEXES}{_SUMS}
-{sums_of("1")};
-"""
-# By the version that a file has (0: a new one), what makes it one of VERSION.
+{_INDEXES}{_TOTALS}"""
+# By the version that a file has (0: a new one), what makes it one of VERSION; the totals of the
+# events that are there have to be made then.
 STEPS: Final = {
-    0: _EVENTS + _INDEXES + _SUMS + _RINGS,
+    0: _EVENTS + _INDEXES + _TOTALS + _RINGS,
     1: _FROM_1 + _FROM_2 + _FROM_3,
     2: _FROM_2 + _FROM_3,
     3: _FROM_3,

@@ -10,24 +10,24 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
+from itertools import batched
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rtcguard.errors import StartError
 from rtcguard.ledger import query, schema
 from rtcguard.ledger.event import COLUMNS, Event
 from rtcguard.ledger.masking import Mask, unmasked
-from rtcguard.ledger.query import Filter
+from rtcguard.ledger.query import Filter, Group
 from rtcguard.ledger.schema import quoted
-from rtcguard.ledger.sums import Sums
+from rtcguard.ledger.totals import Totals
 from rtcguard.policy.rule import Network
 
 _PATIENCE: Final = 10.0  # seconds that another's lock is waited for
-_REMOVED_AT_ONCE: Final = 20_000  # events
+_AT_ONCE: Final = 20_000  # events
 _INSERT: Final = (
     f"INSERT INTO events ({quoted(COLUMNS)}) VALUES ({', '.join('?' for _ in COLUMNS)})"
 )
-_SUM_A_DAY: Final = schema.sums_of("time >= ? AND time < ?")
 
 
 class Store:
@@ -43,8 +43,8 @@ class Store:
             try:
                 self._use_wal()
                 self._db.execute("PRAGMA synchronous = NORMAL")
+                self._totals = Totals(self._db)
                 self._prepare()
-                self._sums = Sums(self._db)
             except BaseException:
                 self._db.close()
                 raise
@@ -73,6 +73,8 @@ class Store:
             for statement in schema.STEPS.get(version, "").split(";"):
                 self._db.execute(statement)
             if version < schema.VERSION:
+                for part in batched(self._read("1"), _AT_ONCE):
+                    self._totals.add(event for _, event in part)
                 self._db.execute(f"PRAGMA user_version = {schema.VERSION}")
         if version > schema.VERSION:
             raise StartError(
@@ -100,13 +102,17 @@ class Store:
             for (known,) in self._db.execute(query, (json.dumps(list(new)),)).fetchall():
                 del new[known]
             self._db.executemany(_INSERT, (event.to_row() for event in new.values()))
-            self._sums.add(new.values())
+            self._totals.add(new.values())
 
     def after(self, seq: int, most: int) -> list[tuple[int, Event]]:
         """Events in the order in which they were written, from behind `seq` on."""
-        query = f"SELECT seq, {quoted(COLUMNS)} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
-        rows = self._db.execute(query, (seq, most))
-        return [(row[0], Event.of_row(row[1:])) for row in rows]
+        return list(self._read("seq > ? ORDER BY seq LIMIT ?", seq, most))
+
+    def _read(self, condition: str, *values: str | int) -> Iterator[tuple[int, Event]]:
+        rows = self._db.execute(
+            f"SELECT seq, {quoted(COLUMNS)} FROM events WHERE {condition}", values
+        )
+        return ((row[0], Event.of_row(row[1:])) for row in rows)
 
     def last_seq(self) -> int:
         """The place of the event that was written last; 0 where there was none."""
@@ -130,13 +136,19 @@ class Store:
     def forget_before(self, time: str) -> None:
         """Removes the events older than `time` (retention), a part at a time."""
         self._forget("time < ?", time)
+        day = time[:10]
         with self._transaction():
-            self._db.execute("DELETE FROM sums WHERE day <= ?", (time[:10],))
-            self._db.execute(_SUM_A_DAY, (time[:10], f"{time[:10]}~"))
+            rest = self._read("time >= ? AND time < ?", day, f"{day}~")
+            self._totals.forget_before(day, (event for _, event in rest))
+
+    def roll(self, now: str) -> None:
+        """Counts the months together that are over."""
+        with self._transaction():
+            self._totals.roll(now[:7])
 
     def shrink_to(self, size: int) -> int:
         """Removes the oldest events until what is used of the file is no more than `size` bytes;
-        how many there were. The sums stay: reports by whole days go on telling of these."""
+        how many there were. The totals stay: reports by whole days go on telling of these."""
         gone = 0
         while self._used() > size:
             first = self._db.execute("SELECT MIN(seq), MAX(seq) FROM events").fetchone()
@@ -156,13 +168,13 @@ class Store:
     def _forget(self, condition: str, value: str | int) -> int:
         """Removes events, in transactions short enough for writers to wait for."""
         gone = 0
-        chosen = f"SELECT seq FROM events WHERE {condition} LIMIT {_REMOVED_AT_ONCE}"
+        chosen = f"SELECT seq FROM events WHERE {condition} LIMIT {_AT_ONCE}"
         while True:
             with self._transaction():
                 query = f"DELETE FROM events WHERE seq IN ({chosen})"
                 count = self._db.execute(query, (value,)).rowcount
             gone += count
-            if count < _REMOVED_AT_ONCE:
+            if count < _AT_ONCE:
                 return gone
 
     def guard_seen(self, client: str, site: str, since: str) -> bool:
@@ -239,7 +251,7 @@ class Store:
         row = self._db.execute(query, values).fetchone()
         return row[0] if row else ""
 
-    def grouped(self, by: str, asked: Filter) -> list[tuple[Any, ...]]:
+    def grouped(self, by: str, asked: Filter) -> list[Group]:
         """As `query.grouped`."""
         return query.grouped(self._db, by, asked)
 

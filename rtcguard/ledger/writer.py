@@ -14,11 +14,12 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rtcguard.ledger.attribution import Attribution
-from rtcguard.ledger.event import Event, timestamp
+from rtcguard.ledger.event import RECORD_FIELDS, Event, timestamp
 from rtcguard.ledger.masking import Mask, masked, unmasked
 from rtcguard.ledger.store import Store
 from rtcguard.policy.record import Record
@@ -26,6 +27,7 @@ from rtcguard.policy.record import Record
 QUEUE_SIZE: Final = 50_000
 BATCH_SIZE: Final = 5_000
 _LINGER: Final = 0.05  # seconds that a batch waits for company
+_LAST: Final = 30.0  # seconds that what is queued at the end may take
 _PRUNE_EVERY: Final = 3600.0  # seconds
 
 logger = logging.getLogger(__name__)
@@ -73,7 +75,9 @@ class Writer:
     def close(self) -> None:
         """Writes what is queued and ends the thread."""
         self._queue.put(None)
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=_LAST)
+        if self._thread.is_alive():
+            logger.error("the last %d events were not written", self._queue.qsize())
 
     def _run(self) -> None:
         store = Store(self._path, self._mask)
@@ -138,6 +142,7 @@ class Writer:
     def _prune(self, store: Store) -> None:
         try:
             store.forget_before(timestamp(time.time() - self._keep))
+            store.roll(timestamp(time.time()))
             gone = store.shrink_to(self._size)
         except sqlite3.Error as error:
             logger.error("the ledger at %s cannot be cleared of old events: %s", self._path, error)
@@ -147,11 +152,14 @@ class Writer:
             self.record([Record(ring="ledger", kind="rtcguard", action="observed", reason=reason)])
 
 
+_equal = attrgetter(*(name for name in RECORD_FIELDS if name != "count"))
+
+
 def folded(batch: list[Event]) -> list[Event]:
     """A batch in which equal records are one event that counts them."""
-    made: dict[Record, Event] = {}
+    made: dict[tuple[Any, ...], Event] = {}
     for event in batch:
-        key = replace(event.record, count=1, began=0.0, ended=0.0)
+        key = _equal(event.record)
         first = made.get(key)
         if first is None:
             made[key] = event

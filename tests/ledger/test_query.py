@@ -7,13 +7,13 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtcguard.ledger import sums
+from rtcguard.ledger import totals
 from rtcguard.ledger.event import Event
-from rtcguard.ledger.query import GROUPS, Filter
-from rtcguard.ledger.schema import SUMMED, VERSION
+from rtcguard.ledger.query import Filter
+from rtcguard.ledger.schema import GROUPS, VERSION
 from rtcguard.ledger.store import Store
 from rtcguard.policy.record import Record
 
@@ -36,8 +36,8 @@ def event(number: int, time: str, **of: object) -> Event:
 
 
 TIMES = st.builds(
-    "2026-01-{:02}T{:02}:{:02}:00.000Z".format, st.integers(1, 5), st.integers(0, 23),
-    st.sampled_from((0, 30)),
+    "2026-{:02}-{:02}T{:02}:{:02}:00.000Z".format, st.integers(1, 3), st.integers(1, 3),
+    st.integers(0, 23), st.sampled_from((0, 30)),
 )  # fmt: skip
 RECORDS = st.builds(
     Record,
@@ -51,7 +51,9 @@ RECORDS = st.builds(
     scope=st.sampled_from(("private", "mdns", "public")),
     count=st.integers(1, 5),
 )
-BOUNDS = st.one_of(st.just(""), TIMES, st.sampled_from(("2026", "2026-01-02", "2026-01-04")))
+BOUNDS = st.one_of(
+    st.just(""), TIMES, st.sampled_from(("2026", "2026-01-02", "2026-02", "2026-02-01"))
+)
 FILTERS = st.builds(
     Filter,
     since=BOUNDS,
@@ -92,49 +94,83 @@ def plainly(events: list[Event], by: str, asked: Filter) -> Counter[tuple[str, s
     return found
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(TIMES, RECORDS), max_size=30),
     st.sampled_from(GROUPS),
     FILTERS,
     st.integers(1, 30),
+    st.sampled_from(("", "2026-01", "2026-02", "2026-03", "2026-04")),
 )
 def test_as_read_plainly(
-    events: list[tuple[str, Record]], by: str, asked: Filter, parts: int
+    events: list[tuple[str, Record]], by: str, asked: Filter, parts: int, rolled: str
 ) -> None:
+    """Whatever was counted together, whenever, and whatever came for a month that was over."""
     made = [Event(time, f"{i:032x}", "n", record, time) for i, (time, record) in enumerate(events)]
     store = Store(Path(":memory:"))
     for first in range(0, len(made), parts):
         store.add(made[first : first + parts])
-    found = {tuple(row[:3]): row[3] for row in store.grouped(by, asked)}
+        store.roll(rolled)
+    found = store.grouped(by, asked)
     store.close()
-    assert found == dict(plainly(made, by, asked))
+    expected = plainly(made, by, asked)
+    counts: Counter[tuple[str, str]] = Counter()
+    would: Counter[tuple[str, str]] = Counter()
+    for (key, action, other), count in expected.items():
+        counts[key, action] += count
+        would[key, other] += count if other else 0
+    assert {(g.key, action): n for g in found for action, n in g.actions.items()} == counts
+    assert {(g.key, other): n for g in found for other, n in g.would.items()} == +would
+    assert all(group.count == sum(group.actions.values()) for group in found)
 
 
-def test_every_field_of_a_filter_is_summed() -> None:
-    assert {field.name for field in fields(Filter)} - {"since", "until"} <= set(SUMMED)
-    assert set(GROUPS) <= set(SUMMED)
+@given(st.lists(st.tuples(TIMES, RECORDS), max_size=20), TIMES)
+def test_what_was_forgotten_is_not_counted(events: list[tuple[str, Record]], before: str) -> None:
+    store = Store(Path(":memory:"))
+    made = [Event(time, f"{i:032x}", "n", record, time) for i, (time, record) in enumerate(events)]
+    store.add(made)
+    store.roll("2026-03")
+    store.forget_before(before)
+    left = sum(one.record.count for one in made if one.time >= before)
+    assert sum(group.count for group in store.grouped("ring", Filter())) == left
+    store.close()
+
+
+def test_what_a_value_was_seen_with(store: Store) -> None:
+    store.add(
+        event(n, f"2026-01-0{n}T00:00:00.000Z", client=client, site=site, ring=ring)
+        for n, (client, site, ring) in enumerate(
+            (("c1", "a", "page"), ("c2", "a", "network"), ("c1", "b", "page")), start=1
+        )
+    )
+    (a, b) = sorted(store.grouped("site", Filter()), key=lambda group: group.key)
+    assert (sorted(a.clients), a.sites, b.clients) == (["c1", "c2"], ["a"], ["c1"])
+    (late,) = store.grouped("client", Filter("2026-01-03"))
+    assert (late.key, late.sites) == ("c1", ["b"])
+    rings = {group.key: group for group in store.grouped("ring", Filter(site="a"))}
+    assert sorted(rings["page"].clients) == ["c1", "c2"]
+    (both,) = store.grouped("site", Filter(client="c2"))  # answered by the events
+    assert (both.key, both.clients, both.count) == ("a", ["c2"], 1)
 
 
 def test_what_is_written_twice_is_summed_once(store: Store) -> None:
     store.add([event(1, "2026-01-01T00:00:00.000Z", address="x")])
     store.add([event(n, "2026-01-01T00:00:00.000Z", address="x") for n in (1, 2)])
-    assert [row[3] for row in store.grouped("address", Filter())] == [2]
+    assert [row.count for row in store.grouped("address", Filter())] == [2]
 
 
 def test_a_day_with_too_many_sums(
     store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A flood of addresses cannot make as many sums as events; all of it is counted."""
-    monkeypatch.setattr(sums, "MOST", 100)
-    monkeypatch.setattr(sums, "_COUNT_AGAIN", 10)
+    monkeypatch.setattr(totals, "MOST", 100)
     for batch in range(20):
         store.add(
             event(100 * batch + n, "2026-01-01", address=f"10.0.{batch}.{n}", client="c", site="")
             for n in range(20)
         )
     store.add([event(9999, "2026-01-02", address="next day")])
-    found = {row[0]: row[3] for row in store.grouped("address", Filter())}
+    found = {row.key: row.count for row in store.grouped("address", Filter())}
     assert len(found) <= 122
     assert sum(found.values()) == 401
     assert found["(others)"] > 200
@@ -147,8 +183,8 @@ def test_older_events_go_by_the_moment(store: Store) -> None:
     times = [f"2026-01-0{day}T{hour}:00:00.000Z" for day in (1, 2, 3) for hour in ("01", "02")]
     store.add(event(n, time, site="a.example") for n, time in enumerate(times))
     store.forget_before("2026-01-02T01:30:00.000Z")
-    assert [row[3] for row in store.grouped("site", Filter())] == [3]
-    assert [row[3] for row in store.grouped("site", Filter(until="2026-01-03"))] == [1]
+    assert [row.count for row in store.grouped("site", Filter())] == [3]
+    assert [row.count for row in store.grouped("site", Filter(until="2026-01-03"))] == [1]
 
 
 def test_the_oldest_go_where_there_is_no_room(store: Store) -> None:
@@ -159,7 +195,7 @@ def test_the_oldest_go_where_there_is_no_room(store: Store) -> None:
     assert store._used() <= before // 2
     (first, _), *_ = store.after(0, 1)
     assert first == gone + 1
-    assert [row[3] for row in store.grouped("ring", Filter())] == [5000]  # still counted
+    assert [row.count for row in store.grouped("ring", Filter())] == [5000]  # still counted
     assert store.shrink_to(1) == 5000 - gone  # there is always room for nothing
 
 

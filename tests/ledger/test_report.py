@@ -10,8 +10,8 @@ import pytest
 
 from rtcguard.ledger import report
 from rtcguard.ledger.event import Event
-from rtcguard.ledger.query import GROUPS
-from rtcguard.ledger.report import Row
+from rtcguard.ledger.query import Filter, Group
+from rtcguard.ledger.schema import GROUPS
 from rtcguard.ledger.store import Store
 from rtcguard.policy.record import Record
 
@@ -44,15 +44,18 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def test_rows_by_address(store: Store) -> None:
-    first, second = report.rows(store, "address", "2026")
+    first, second = store.grouped("address", Filter("2026"))
     assert (first.key, first.count, first.scope) == ("10.0.0.5", 3, "private")
     assert (first.first, first.last) == ("2026-01-01", "2026-01-03")
     assert first.actions == {"stripped": 2, "refused": 1}
     assert sorted(first.clients) == ["10.0.0.5", "10.0.0.6"]
     assert sorted(first.sites) == ["a.example", "b.example"]
     assert sorted(first.destinations) == ["s:443", "stun:3478"]
-    assert second == Row("198.51.100.7", 1, "2026-01-04", "2026-01-04", "public", {"scrubbed": 1},
-                         ["10.0.0.5"], ["a.example"], ["s:443"])  # fmt: skip
+    assert second == Group(
+        "198.51.100.7",
+        *(1, "2026-01-04", "2026-01-04", "public", {"scrubbed": 1}, {}),
+        *(["10.0.0.5"], ["a.example"], ["s:443"]),
+    )
 
 
 @pytest.mark.parametrize(
@@ -66,26 +69,26 @@ def test_rows_by_address(store: Store) -> None:
     ],
 )
 def test_keys(store: Store, by: str, keys: list[tuple[str, int]]) -> None:
-    found = report.rows(store, by, "2026")
+    found = store.grouped(by, Filter("2026"))
     assert [(row.key, row.count) for row in found] == keys  # the most frequent first
     assert all(bool(row.scope) == (by == "address") for row in found)
 
 
 @pytest.mark.parametrize("by", GROUPS)
 def test_nothing_since(store: Store, by: str) -> None:
-    assert report.rows(store, by, "2027") == []
+    assert store.grouped(by, Filter("2027")) == []
 
 
 def test_names_with_commas(store: Store) -> None:
     """A page's own words are one value, whatever stands in them."""
     record = Record("page", "server", "stripped", address="x", site="a,b", destination="c, d")
     store.add([Event("2026-01-05", "comma", "n", record, "2026-01-05")])
-    (row,) = [row for row in report.rows(store, "address", "2026") if row.key == "x"]
+    (row,) = [row for row in store.grouped("address", Filter("2026")) if row.key == "x"]
     assert (row.sites, row.destinations) == (["a,b"], ["c, d"])
 
 
 def test_json(store: Store) -> None:
-    found = report.rows(store, "address", "2026")
+    found = store.grouped("address", Filter("2026"))
     made = json.loads(report.to_json("address", "2026", found))
     assert (made["by"], made["since"], len(made["rows"])) == ("address", "2026", 2)
     assert made["rows"][1] == {
@@ -95,6 +98,7 @@ def test_json(store: Store) -> None:
         "last": "2026-01-04",
         "scope": "public",
         "actions": {"scrubbed": 1},
+        "would": {},
         "clients": ["10.0.0.5"],
         "sites": ["a.example"],
         "destinations": ["s:443"],
@@ -106,7 +110,7 @@ def test_json_of_nothing() -> None:
 
 
 def test_csv(store: Store) -> None:
-    lines = report.to_csv("address", report.rows(store, "address", "2026")).splitlines()
+    lines = report.to_csv("address", store.grouped("address", Filter("2026"))).splitlines()
     assert lines[0] == "address,count,first,last,scope,actions,clients,sites,destinations"
     assert lines[2] == (
         "198.51.100.7,1,2026-01-04,2026-01-04,public,scrubbed:1,10.0.0.5,a.example,s:443"
@@ -118,14 +122,14 @@ def test_csv(store: Store) -> None:
 # A spreadsheet takes a bare carriage return for the end of a row, and what follows for a cell.
 @pytest.mark.parametrize("evil", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
 def test_csv_has_no_formulas(evil: str) -> None:
-    row = Row(evil, 1, "a", "b", "", {evil: 1}, [evil], [evil], [evil])
+    row = Group(evil, 1, "a", "b", "", {evil: 1}, {}, [evil], [evil], [evil])
     (cells,) = list(csv.reader(io.StringIO(report.to_csv("site", [row]), newline="")))[1:]
     assert cells == [f"'{evil}", "1", "a", "b", "", f"'{evil}:1", *[f"'{evil}"] * 3]
 
 
 @pytest.mark.parametrize("key", ['a,"b"', "a\n=1", "a\r=1", "a\r\n=1", '"', " a ", "Zoë"])
 def test_csv_quotes(key: str) -> None:
-    made = report.to_csv("site", [Row(key, 1)])
+    made = report.to_csv("site", [Group(key, 1)])
     (cells,) = list(csv.reader(io.StringIO(made, newline="")))[1:]
     assert cells[0] == key
 
@@ -135,7 +139,7 @@ def test_table(
     store: Store, by: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    report.print_table(by, report.rows(store, by, "2026"))
+    report.print_table(by, store.grouped(by, Filter("2026")))
     out = capsys.readouterr().out
     for word in (f"events by {by}", "what was done", "stripped", "a.example", "2026-01-04"):
         assert word in out
@@ -147,7 +151,7 @@ def test_table_takes_no_orders_from_pages(
 ) -> None:
     """Markup is text, and no escape sequence of a page's reaches the terminal."""
     monkeypatch.setenv("COLUMNS", "200")
-    row = Row("[red]x[/red]", 1, sites=["\x1b]0;owned\x07", "\x1b[2J", "\x9b2J", "a\rb"])
+    row = Group("[red]x[/red]", 1, sites=["\x1b]0;owned\x07", "\x1b[2J", "\x9b2J", "a\rb"])
     report.print_table("address", [row])
     out = capsys.readouterr().out
     assert "[red]x[/red]" in out

@@ -9,8 +9,8 @@ import pytest
 
 from rtcguard.errors import StartError
 from rtcguard.ledger.event import Event
-from rtcguard.ledger.query import GROUPS, Filter
-from rtcguard.ledger.schema import VERSION
+from rtcguard.ledger.query import Filter
+from rtcguard.ledger.schema import GROUPS, LINKED_TO, VERSION
 from rtcguard.ledger.store import Store
 from rtcguard.policy.record import Record
 
@@ -47,7 +47,7 @@ def test_two_connections(path: Path) -> None:
     first.add([event("a", address="10.0.0.1")])
     second.add([event("b", address="10.0.0.1")])
     assert first.grouped("address", Filter()) == second.grouped("address", Filter())
-    assert first.grouped("address", Filter())[0][3] == 2
+    assert first.grouped("address", Filter())[0].count == 2
     first.close()
     second.close()
 
@@ -80,7 +80,7 @@ def test_an_event_is_written_once(store: Store, path: Path) -> None:
     store.add([event("a", address="first"), event("a", address="second"), event("b")])
     store.add([event("a", address="third")])
     assert count(path) == 2
-    assert [(row[0], row[3]) for row in store.grouped("address", Filter())] == [("first", 1)]
+    assert [(row.key, row.count) for row in store.grouped("address", Filter())] == [("first", 1)]
 
 
 def test_a_batch_is_all_or_nothing(store: Store, path: Path) -> None:
@@ -153,11 +153,10 @@ def test_a_file_of_an_older_version_goes_on(path: Path, script: str) -> None:
     store = Store(path)
     store.add([event("new", "2026-01-02", address="x", count=4, last="2026-01-03")])
     assert store.guard_seen("10.0.0.1", "a.example", "2026")
-    old, new = sorted(store.grouped("address", Filter()))
-    assert (old[1], *old[3:6], new[1], *new[3:6]) == (
-        *("observed", 1, "2026-01-01", "2026-01-01"),
-        *("stripped", 4, "2026-01-02", "2026-01-03"),
-    )
+    (both,) = store.grouped("address", Filter())
+    assert both.actions == {"observed": 1, "stripped": 4}
+    assert (both.first, both.last) == ("2026-01-01", "2026-01-03")
+    assert both.sites == ["a.example"]
     store.close()
     columns, indexes = tables(path)
     Store(path.with_name("new.sqlite")).close()
@@ -209,20 +208,18 @@ def test_guard_seen(store: Store) -> None:
 @pytest.mark.parametrize("by", sorted({*GROUPS} - {"action", "node"}))
 def test_grouped(store: Store, by: str) -> None:
     values = {"client": "10.0.0.1", "site": "a.example", "destination": "s:443", "address": "x",
-              "scope": "private", "ring": "network", "user": "u", "rule": "r",
-              "kind": "stun"}  # fmt: skip
+              "scope": "private", "ring": "network", "user": "u", "rule": "r", "kind": "stun",
+              "direction": "outbound", "page": "guarded", "would": "stripped"}  # fmt: skip
     store.add([event("a", "2026-01-01", **values), event("b", "2026-01-03", **values)])
     store.add([event("c", "2026-01-02", action="kept", **values)])
     store.add([event("d", "2025-01-01", **values)])  # before
     store.add([event("e", "2026-01-01", **{**values, by: "other" if by != "ring" else "page"})])
-    found = sorted(store.grouped(by, Filter("2026-01-01")))
-    mine = [row for row in found if row[0] == values[by]]
-    assert [row[1:6] for row in mine] == [
-        ("kept", "", 1, "2026-01-02", "2026-01-02"),
-        ("stripped", "", 2, "2026-01-01", "2026-01-03"),
-    ]
-    assert mine[0][6:] == (["10.0.0.1"], ["a.example"], ["s:443"], "private")
-    assert len(found) == 3
+    mine, other = store.grouped(by, Filter("2026-01-01"))
+    assert (mine.key, mine.actions) == (values[by], {"kept": 1, "stripped": 2})
+    assert (mine.first, mine.last) == ("2026-01-01", "2026-01-03")
+    seen = (["10.0.0.1"], ["a.example"], ["s:443"]) if by in LINKED_TO else ([], [], [])
+    assert (mine.clients, mine.sites, mine.destinations) == seen
+    assert (mine.scope, other.count) == ("private" if by == "address" else "", 1)
 
 
 @pytest.mark.parametrize("by", ["address", "site", "client", "destination"])

@@ -35,7 +35,7 @@ def event(seconds: float, address: str) -> Event:
 
 def addresses(path: Path) -> set[str]:
     store = Store(path)
-    found = {row[0] for row in store.grouped("address", Filter())}
+    found = {row.key for row in store.grouped("address", Filter())}
     store.close()
     return found
 
@@ -244,5 +244,9 @@ def test_times_of_several(path: Path) -> None:
     writer.close()
     store = Store(path)
     (row,) = store.grouped("address", Filter())
-    assert row[3:6] == (7, "2023-11-14T22:13:20.000Z", "2023-11-14T22:14:19.000Z")
+    assert (row.count, row.first, row.last) == (
+        7,
+        "2023-11-14T22:13:20.000Z",
+        "2023-11-14T22:14:19.000Z",
+    )
     store.close()
