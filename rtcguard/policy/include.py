@@ -10,7 +10,7 @@ from typing import Final
 import yaml
 
 from rtcguard.errors import ParseError
-from rtcguard.policy.yaml_nodes import MAX_BYTES, is_refused
+from rtcguard.policy.yaml_nodes import MAX_BYTES, REFUSED
 from rtcguard.policy.yaml_reader import Keys, Yaml, list_of, scalar, takes
 
 _MAX_DEPTH: Final = 8
@@ -82,7 +82,7 @@ class Parts:
         nodes = asked.value if isinstance(asked, yaml.SequenceNode) else [asked]
         names = include(reader, asked, "include")
         for node, name in zip(nodes, names, strict=False):  # no names: null
-            if name is not None and not is_refused(node):
+            if name is not None and node.tag != REFUSED:
                 reader.file = source.file
                 self._include(node, name, (*chain, source))
         reader.file = source.file

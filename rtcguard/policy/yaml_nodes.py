@@ -17,11 +17,11 @@ _MAX_DEPTH: Final = 32  # the deepest key of ours is six deep
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _STRING: Final = "tag:yaml.org,2002:str"
-_NULL: Final = "tag:yaml.org,2002:null"
+NULL: Final = "tag:yaml.org,2002:null"
 _BOOL: Final = "tag:yaml.org,2002:bool"
-_REFUSED: Final = "!refused"
+REFUSED: Final = "!refused"  # stands where something was told to be a mistake already
 # How YAML 1.2's core schema writes them (section 10.3.2); all other plain words are text.
-_PLAIN: Final = dict.fromkeys(("", "~", "null", "Null", "NULL"), _NULL) | dict.fromkeys(
+_PLAIN: Final = dict.fromkeys(("", "~", "null", "Null", "NULL"), NULL) | dict.fromkeys(
     ("true", "True", "TRUE", "false", "False", "FALSE"), _BOOL
 )
 
@@ -113,9 +113,11 @@ def _composed(text: str, note: Note) -> yaml.Node | None:
     documents: list[Any] = []
     children = documents  # of the collection that is open
     outer: list[tuple[list[Any], Any]] = []  # what it stands in, and the mark where it begins
+    loader = _LOADER(text)
+    next_event = loader.get_event
     try:
-        event: Any
-        for event in yaml.parse(text, Loader=_LOADER):
+        while True:
+            event = next_event()
             kind = type(event)
             if kind is yaml.ScalarEvent:
                 if event.anchor or event.tag:
@@ -148,15 +150,19 @@ def _composed(text: str, note: Note) -> yaml.Node | None:
                     "name a list under `networks` or `sites` and write $NAME",
                 )
                 mark = event.start_mark
-                children.append(yaml.ScalarNode(_REFUSED, "", mark, event.end_mark))
+                children.append(yaml.ScalarNode(REFUSED, "", mark, event.end_mark))
             elif kind is yaml.DocumentStartEvent and documents:
                 _note_at(event.start_mark, note, "a second document begins; a file holds one")
+                break
+            elif kind is yaml.StreamEndEvent:
                 break
     except yaml.MarkedYAMLError as error:
         _note_problem(error, text, note)
         raise _Unreadable from None
+    finally:
+        loader.dispose()
     root = documents[0] if documents else None
-    return None if root is None or root.tag == _NULL else root
+    return None if root is None or root.tag == NULL else root
 
 
 def _note_at(mark: Any, note: Note, message: str) -> None:
@@ -198,12 +204,7 @@ def _place(text: str, position: int) -> tuple[int, int]:
 
 
 def is_null(node: yaml.Node) -> bool:
-    return node.tag == _NULL
-
-
-def is_refused(node: yaml.Node) -> bool:
-    """Whether this stands in the place of something that was told to be a mistake already."""
-    return node.tag == _REFUSED
+    return node.tag == NULL
 
 
 def as_boolean(node: yaml.Node) -> bool | None:

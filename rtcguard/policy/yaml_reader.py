@@ -13,7 +13,7 @@ from typing import Any, Final
 import yaml
 
 from rtcguard.errors import ConfigError, Mistake
-from rtcguard.policy.yaml_nodes import as_boolean, compose, is_null, is_refused
+from rtcguard.policy.yaml_nodes import NULL, REFUSED, as_boolean, compose, is_null
 
 Schema = dict[str, Any]
 Keys = Mapping[str, "Reader[Any]"]
@@ -109,7 +109,7 @@ class Yaml:
             return found
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode) or is_null(key_node):
-                if not is_refused(key_node):
+                if key_node.tag != REFUSED:
                     self.mistake(key_node, f"a key is one word, found {found_in(key_node)}")
                 continue
             key = key_node.value
@@ -135,7 +135,7 @@ class Yaml:
         }
 
     def value[T](self, node: yaml.Node, path: str, reader: Reader[T]) -> T | None:
-        return None if is_refused(node) else reader.read(self, node, path)
+        return None if node.tag == REFUSED else reader.read(self, node, path)
 
 
 def mapping_schema(keys: Keys, required: Sequence[str] = ()) -> Schema:
@@ -170,7 +170,7 @@ def shown(value: str) -> str:
 def scalar(reader: Yaml, node: yaml.Node, path: str, meant: str) -> str | None:
     """The text of a value exactly as it is written, whatever else YAML might take it for: `no`,
     `012`, `1:30` and `1e3` are text of two to four letters here."""
-    if not isinstance(node, yaml.ScalarNode) or is_null(node) or not node.value.strip():
+    if not isinstance(node, yaml.ScalarNode) or node.tag == NULL or not node.value.strip():
         reader.mistake(node, f"{path} is {meant}, found {found_in(node)}")
         return None
     if "${" in node.value:
@@ -229,9 +229,12 @@ def list_of[T](item: Reader[T]) -> Reader[tuple[T | None, ...]]:
             return ()
         if isinstance(node, yaml.SequenceNode):
             nodes = enumerate(node.value)
+            if not reader.mistakes:
+                return tuple([read_item(reader, child, f"{path}[{i}]") for i, child in nodes])
             return tuple([reader.value(child, f"{path}[{i}]", item) for i, child in nodes])
         return (item(reader, node, path),)
 
+    read_item = item.read
     many = {"type": ["array", "null"], "items": item.schema}
     return Reader(read, {"anyOf": [item.schema, many]})
 

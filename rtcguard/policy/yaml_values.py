@@ -27,7 +27,10 @@ _HOST_PORT = re.compile(rf"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+):({_PORT})")
 # Labels of RFC 1035 section 2.3.1; an underscore stands in the names of services (RFC 8552).
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST_NAME = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*\.?")
+_SCOPES: Final = frozenset(SCOPES)
 _ADDRESS: Final = "[0-9A-Fa-f:.]+(%[^/]+)?"
+_OCTET: Final = "(?:0|[1-9][0-9]{0,2})"  # a leading zero could mean octal
+_IPV4_NETWORK: Final = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}/(0|[1-9][0-9]?)")
 _NETWORK: Final = {"type": "string", "pattern": f"^{_ADDRESS}(/[0-9.]+)?$"}
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -183,7 +186,7 @@ def network(reader: Yaml, node: yaml.Node, path: str) -> Network | None:
 def network_or_scope(reader: Yaml, node: yaml.Node, path: str) -> Network | str | None:
     """A network (an address is one too), or the name of a scope."""
     value = scalar(reader, node, path, _A_NETWORK_OR_SCOPE)
-    if value is None or value in SCOPES:
+    if value is None or value in _SCOPES:
         return value
     return _network(reader, node, path, value, _A_NETWORK_OR_SCOPE, SCOPES)
 
@@ -192,11 +195,21 @@ _A_NETWORK: Final = "an address or a network such as 10.0.0.0/8"
 _A_NETWORK_OR_SCOPE: Final = "an address, a network such as 10.0.0.0/8 or a scope such as private"
 
 
+def parse_network(value: str) -> Network:
+    """As ipaddress.ip_network, at two thirds of its time for `10.0.0.0/8`, of which a file can have
+    ten thousand. Raises ValueError."""
+    found = _IPV4_NETWORK.fullmatch(value)
+    if found is None:
+        return ipaddress.ip_network(value)
+    octets = value[: found.start(1) - 1].split(".")
+    return ipaddress.IPv4Network((int.from_bytes(map(int, octets)), int(found[1])))
+
+
 def _network(
     reader: Yaml, node: yaml.Node, path: str, value: str, meant: str, scopes: Sequence[str]
 ) -> Network | None:
     try:
-        return ipaddress.ip_network(value)
+        return parse_network(value)
     except ValueError:
         pass
     try:
