@@ -6,6 +6,7 @@ import secrets
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import platformdirs
 
@@ -16,6 +17,8 @@ from rtcguard.policy.include import Source
 from rtcguard.policy.load import load
 from rtcguard.policy.model import Config, Policy, RelayServer
 from rtcguard.policy.yaml_nodes import MAX_BYTES
+
+_MAX_SECRET: Final = 1024  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +166,24 @@ def _server(server: RelayServer) -> IceServer:
 
 
 def _read_secret(path: Path) -> bytes:
+    """The shared secret in a file; of a link, what counts is the file that it leads to.
+
+    Its group may read it, and write it: coturn's own (turnserver), or that of rtcguard under
+    systemd, which both have to read the one file."""
     key = "relay.servers.shared_secret_file"
     try:
-        mode = path.stat().st_mode
-        secret = path.read_bytes().strip()
-    except OSError as error:
-        raise StartError(f"{path}: {key} cannot be read: {error.strerror}") from error
+        _regular(path.stat().st_mode)
+        with open(path, "rb", opener=_without_waiting) as file:
+            mode = os.fstat(file.fileno()).st_mode
+            secret = file.read(_MAX_SECRET + 1).strip()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise StartError(f"{path}: {key} cannot be read: {why}") from error
     if mode & (stat.S_IROTH | stat.S_IWOTH):
-        raise StartError(f"{path}: {key} can be read by everybody; run: chmod o= {path}")
+        what = "read" if mode & stat.S_IROTH else "written"
+        raise StartError(f"{path}: {key} can be {what} by everybody; run: chmod o= {path}")
     if not secret:
         raise StartError(f"{path}: {key} is empty; it holds coturn's static-auth-secret")
+    if len(secret) > _MAX_SECRET or len(secret.split()) > 1 or b"\0" in secret:
+        raise StartError(f"{path}: {key} is not one word; it holds coturn's static-auth-secret")
     return secret

@@ -82,9 +82,10 @@ def _values(reader: Yaml, parts: list[Part]) -> dict[str, Any]:
                 reader.file = part.file
                 value = reader.value(part.entries[key], key, row)
                 values[key] = values[key] + value if key in _JOINED and key in values else value
-    if parts and isinstance(parts[0].root, yaml.MappingNode) and "version" not in values:
-        reader.file = parts[0].file
-        reader.mistake(parts[0].root, "`version: 1` is missing")
+    for main in parts[:1]:
+        if isinstance(main.root, yaml.MappingNode) and "version" not in main.entries:
+            reader.file = main.file
+            reader.mistake(main.root, "`version: 1` is missing")
     return values
 
 

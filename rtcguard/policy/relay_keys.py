@@ -125,7 +125,7 @@ def _coturn(reader: Yaml, node: yaml.Node, path: str) -> model.Coturn | None:
 
 
 _RELAY: Keys = {
-    "servers": list_of(_relay_server).about(
+    "servers": list_of(_relay_server, single=False).about(
         "Approved TURN servers, offered to every page in place of those that it brings."
     ),
     "site_servers": choice("drop", "keep").about(

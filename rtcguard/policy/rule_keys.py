@@ -81,4 +81,4 @@ def _rule(reader: Yaml, node: yaml.Node, path: str) -> rule.Rule | None:
     return rule.Rule(**values, file=reader.file, line=node.start_mark.line + 1)
 
 
-rules = list_of(_rule)
+rules = list_of(_rule, single=False)

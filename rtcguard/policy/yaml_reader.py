@@ -221,22 +221,26 @@ def close(word: str, known: Sequence[str]) -> str:
     return f"; did you mean {found[0]!r}?" if found else ""
 
 
-def list_of[T](item: Reader[T]) -> Reader[tuple[T | None, ...]]:
-    """A list, or one value in its place; comes back as a tuple."""
+def list_of[T](item: Reader[T], *, single: bool = True) -> Reader[tuple[T | None, ...]]:
+    """A list; comes back as a tuple. `single`: one value may stand in its place."""
 
     def read(reader: Yaml, node: yaml.Node, path: str) -> tuple[T | None, ...]:
         if is_null(node):
             return ()
         if isinstance(node, yaml.SequenceNode):
             nodes = enumerate(node.value)
-            if not reader.mistakes:
+            if not reader.mistakes:  # so nothing is refused, and this is the shorter way
                 return tuple([read_item(reader, child, f"{path}[{i}]") for i, child in nodes])
             return tuple([reader.value(child, f"{path}[{i}]", item) for i, child in nodes])
-        return (item(reader, node, path),)
+        if single:
+            return (item(reader, node, path),)
+        found = found_in(node)
+        reader.mistake(node, f"{path} is a list, whose items begin with `- `, found {found}")
+        return ()
 
     read_item = item.read
     many = {"type": ["array", "null"], "items": item.schema}
-    return Reader(read, {"anyOf": [item.schema, many]})
+    return Reader(read, {"anyOf": [item.schema, many]} if single else many)
 
 
 def optional[T](item: Reader[T]) -> Reader[T | None]:
