@@ -59,6 +59,7 @@ class Parts:
 
     def __init__(self, reader: Yaml, read: Read, keys: Keys, included: Keys) -> None:
         self.found: list[Part] = []
+        self.files: list[str] = []  # those too in which nothing can be read
         self._reader = reader
         self._read = read
         self._keys = keys
@@ -70,6 +71,7 @@ class Parts:
         """Adds a file and all that it includes; `chain` is how it was come to."""
         reader = self._reader
         reader.file = source.file
+        self.files.append(source.file)
         self._size += len(source.content)
         root = reader.compose(source.content)
         if root is None:

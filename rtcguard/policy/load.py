@@ -26,7 +26,7 @@ from rtcguard.policy.yaml_reader import (
     takes,
     text,
 )
-from rtcguard.policy.yaml_values import duration, host_port, secret, size
+from rtcguard.policy.yaml_values import duration, host_port, proxy, secret, size
 
 
 def _nothing_to_include(name: str, file: str) -> list[Source]:
@@ -56,8 +56,7 @@ def load(
         if reader.mistakes:
             raise ConfigError(_sorted(reader.mistakes, parts))
         warnings = tuple(_sorted(reader.warnings, parts))
-        files = tuple(part.file for part in parts.found)
-        return model.Config(**values, warnings=warnings, files=files)
+        return model.Config(**values, warnings=warnings, files=tuple(parts.files))
 
 
 @contextmanager
@@ -90,8 +89,8 @@ def _values(reader: Yaml, parts: list[Part]) -> dict[str, Any]:
 
 
 def _sorted(mistakes: list[Mistake], parts: Parts) -> list[Mistake]:
-    order = {part.file: place for place, part in enumerate(parts.found)}
-    return sorted(mistakes, key=lambda m: (order.get(m.file, len(order)), m.line, m.column))
+    order = {file: place for place, file in enumerate(parts.files)}
+    return sorted(mistakes, key=lambda m: (order[m.file], m.line, m.column))
 
 
 def schema() -> Schema:
@@ -155,7 +154,7 @@ _TOP: Keys = {
     "upstream": section(
         model.Upstream,
         {
-            "proxy": optional(secret).about(
+            "proxy": optional(proxy).about(
                 "An HTTP proxy to go out through; ${NAME} takes it from the environment."
             ),
             "trusted_ca": optional(text).about("A PEM file with a further CA of servers."),

@@ -79,7 +79,7 @@ def _interface(reader: Yaml, node: yaml.Node, path: str) -> str | None:
     return value
 
 
-@takes(TEXT)
+@takes(TEXT | {"pattern": f"^{_USER.pattern}$"})
 def _user(reader: Yaml, node: yaml.Node, path: str) -> str | None:
     value = text(reader, node, path)
     if value is not None and not _USER.fullmatch(value):

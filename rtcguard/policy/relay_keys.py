@@ -8,6 +8,7 @@ from rtcguard.policy import model
 from rtcguard.policy.yaml_reader import (
     TEXT,
     Keys,
+    Reader,
     Yaml,
     boolean,
     choice,
@@ -56,8 +57,11 @@ def _credential(reader: Yaml, node: yaml.Node, path: str) -> str | None:
     return value
 
 
+_MANY_URLS = {"type": "array", "items": _turn_uri.schema, "minItems": 1}
+_urls = Reader(list_of(_turn_uri).read, {"anyOf": [_turn_uri.schema, _MANY_URLS]})
+
 _RELAY_SERVER: Keys = {
-    "urls": list_of(_turn_uri).about("Its URLs: turn: or turns:, with ?transport=udp or tcp."),
+    "urls": _urls.about("Its URLs: turn: or turns:, with ?transport=udp or tcp."),
     "username": secret.about("A fixed user; ${NAME} takes it from the environment."),
     "credential": _credential.about("Its password; ${NAME} takes it from the environment."),
     "shared_secret_file": text.about(
@@ -67,7 +71,17 @@ _RELAY_SERVER: Keys = {
 }
 
 
-@takes(mapping_schema(_RELAY_SERVER, ["urls"]))
+_ONE_KIND_OF_CREDENTIALS = {
+    "anyOf": [{"required": ["shared_secret_file"]}, {"required": ["username", "credential"]}],
+    "dependentSchemas": {
+        "shared_secret_file": {
+            "not": {"anyOf": [{"required": ["username"]}, {"required": ["credential"]}]}
+        }
+    },
+}
+
+
+@takes(mapping_schema(_RELAY_SERVER, ["urls"]) | _ONE_KIND_OF_CREDENTIALS)
 def _relay_server(reader: Yaml, node: yaml.Node, path: str) -> model.RelayServer | None:
     values = reader.mapping(node, path, _RELAY_SERVER)
     if not values.get("urls"):

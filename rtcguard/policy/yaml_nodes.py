@@ -180,17 +180,25 @@ def _note_properties(event: Any, note: Note) -> None:
 
 def _note_problem(error: yaml.MarkedYAMLError, text: str, note: Note) -> None:
     problem = str(error.problem or error.context)
-    mark, begin = error.problem_mark, error.context_mark
-    if problem == "found unexpected end of stream" and begin is not None:
-        mark, problem = begin, "a quote opens here and is never closed"
-    elif problem == "found character that cannot start any token" and mark is not None:
-        first = _LINE.split(text)[mark.line][mark.column : mark.column + 1]
-        problem = _TAB if first == "\t" else f"{first!r} cannot begin a value; write it in quotes"
+    mark, begin = error.problem_mark or error.context_mark, error.context_mark
+    if mark is None:
+        note(0, 0, f"not YAML: {problem}")
+        return
+    line = _LINE.split(text)[mark.line] if mark.index < len(text) else ""
     told = _PROBLEMS.get(problem, problem)
-    if problem.startswith("did not find expected ','") and begin is not None:
-        told += f" (the bracket opens in line {begin.line + 1})"
-    line, column = (mark.line + 1, mark.column + 1) if mark is not None else (0, 0)
-    note(line, column, f"not YAML: {told}")
+    if problem == "found unexpected end of stream" and begin is not None:
+        mark, told = begin, "a quote opens here and is never closed"
+    elif problem == "found character that cannot start any token":
+        first = line[mark.column : mark.column + 1]
+        told = _TAB if first == "\t" else f"{first!r} cannot begin a value; write it in quotes"
+    elif problem.startswith(("did not find expected ','", "did not find expected node")):
+        if mark.index >= len(text):
+            told = "the file ends here, and a bracket is still open"
+        elif "${" in line:
+            told = "within brackets, ${NAME} stands in quotes"
+        elif begin is not None and begin.line != mark.line:
+            told += f" (the bracket opens in line {begin.line + 1})"
+    note(mark.line + 1, mark.column + 1, f"not YAML: {told}")
 
 
 class _Unreadable(Exception):

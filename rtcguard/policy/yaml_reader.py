@@ -196,8 +196,11 @@ def boolean(reader: Yaml, node: yaml.Node, path: str) -> bool | None:
     value = as_boolean(node)
     if value is None:
         word = node.value.lower() if isinstance(node, yaml.ScalarNode) else ""
-        meant = "true" if word in ("yes", "on") else "false" if word in ("no", "off") else ""
-        hint = f"; did you mean {meant}?" if meant else ""
+        hint = ""
+        if word in ("yes", "on", "no", "off"):
+            hint = f"; did you mean {'true' if word in ('yes', 'on') else 'false'}?"
+        elif word in ("true", "false"):
+            hint = "; write it without quotes and in small letters"
         reader.mistake(node, f"{path} is true or false, found {found_in(node)}{hint}")
     return value
 

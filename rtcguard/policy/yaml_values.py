@@ -32,6 +32,7 @@ _ADDRESS: Final = "[0-9A-Fa-f:.]+(%[^/]+)?"
 _OCTET: Final = "(?:0|[1-9][0-9]{0,2})"  # a leading zero could mean octal
 _IPV4_NETWORK: Final = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}/(0|[1-9][0-9]?)")
 _NETWORK: Final = {"type": "string", "pattern": f"^{_ADDRESS}(/[0-9.]+)?$"}
+_PROXY = re.compile(rf"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+)(?::({_PORT}))?/?")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -87,6 +88,18 @@ def size(reader: Yaml, node: yaml.Node, path: str) -> int | None:
         reader.mistake(node, f"{path} is a size such as 500MB or 4GB, found {shown(value)}")
         return None
     return int(found[1]) * _BYTES[found[2]]
+
+
+@takes({"type": "string", "pattern": f"^(?:{_PROXY.pattern}|{_VARIABLE.pattern})$"})
+def proxy(reader: Yaml, node: yaml.Node, path: str) -> str | None:
+    """The URL of an HTTP proxy, as mitmproxy takes it. What a variable holds is not shown."""
+    value = secret(reader, node, path)
+    found = None if value is None else _PROXY.fullmatch(value)
+    if value is None or (found is not None and int(found[1] or 80) < 65536):
+        return value
+    told = "" if is_variable(node) else f", found {shown(value)}"
+    reader.mistake(node, f"{path} is an HTTP proxy such as http://192.0.2.9:3128{told}")
+    return None
 
 
 @takes(

@@ -9,6 +9,7 @@ from typing import Final
 
 from rtcguard.policy.decide import decide
 from rtcguard.policy.load import load
+from rtcguard.policy.model import Rules
 from rtcguard.policy.rule import Network, Subject
 from tests.bench.process import MEASURED_CORE, on_core
 from tests.bench.servers import Servers
@@ -27,6 +28,9 @@ def run(servers: Servers) -> Iterator[Line]:
         began = time.perf_counter()
         config = load(text, "bench.yaml")
         took = time.perf_counter() - began
+        began = time.perf_counter()
+        Rules(config.rules)
+        indexed = time.perf_counter() - began
         questions = [_question(chance, networks) for _ in range(_QUESTIONS)]
         times = []
         for subject in questions:
@@ -36,6 +40,7 @@ def run(servers: Servers) -> Iterator[Line]:
     what = f"{_RULES} rules with {len(networks)} networks"
     yield single(f"a decision among {what}, µs", 1e6 * statistics.median(times), "{:.1f}", None, 5)
     yield single("  load of the file, ms", 1e3 * took, "{:.0f}", None, 200)
+    yield single("  of which making the index, ms", 1e3 * indexed, "{:.0f}")
 
 
 def _network(chance: random.Random) -> Network:
