@@ -14,7 +14,7 @@ from rtcguard.errors import ConfigError, Mistake, ParseError, StartError
 from rtcguard.ice.server import IceServer
 from rtcguard.ledger.masking import Mask, masker, unmasked
 from rtcguard.policy.include import Source
-from rtcguard.policy.load import load
+from rtcguard.policy.load import load_files
 from rtcguard.policy.model import Config, Policy, RelayServer
 from rtcguard.policy.yaml_nodes import MAX_BYTES
 
@@ -93,14 +93,7 @@ def read_config(path: Path | None) -> Config:
         main = _read_file(path)
     except ParseError as error:
         raise ConfigError([Mistake(str(path), 0, 0, str(error))]) from error
-    return load(
-        main.content,
-        main.file,
-        _included,
-        os.environ,
-        identity=main.identity,
-        public=main.public,
-    )
+    return load_files(main, _included, os.environ)
 
 
 def _included(name: str, file: str) -> list[Source]:
@@ -135,8 +128,8 @@ def _read_file(path: Path) -> Source:
         raise ParseError(f"cannot be read: {why}") from error
     if len(content) > MAX_BYTES:
         raise ParseError(f"has more than {MAX_BYTES >> 20} MiB; that is no configuration")
-    public = bool(told.st_mode & stat.S_IROTH)
-    return Source(str(path), (told.st_dev, told.st_ino), content, public)
+    readable, writable = (bool(told.st_mode & bit) for bit in (stat.S_IROTH, stat.S_IWOTH))
+    return Source(str(path), (told.st_dev, told.st_ino), content, readable, writable)
 
 
 def _without_waiting(path: str, flags: int) -> int:

@@ -25,7 +25,8 @@ class Source:
     file: str
     identity: object
     content: bytes | str
-    public: bool = False  # everybody on the machine can read it
+    readable: bool = False  # by everybody on the machine
+    writable: bool = False  # likewise
 
 
 # The files that a name in `include` stands for, relative to the file that it is written in (the
@@ -76,6 +77,11 @@ class Parts:
         root = reader.compose(source.content)
         if root is None:
             return
+        if source.writable:
+            reader.warn(
+                root,
+                f"everybody can write this file, and so the rules; run: chmod o-w {source.file}",
+            )
         entries = reader.entries(root, "", self._included if chain else self._keys)
         self.found.append(Part(source.file, root, entries))
         asked = entries.get("include")

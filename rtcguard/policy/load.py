@@ -33,25 +33,28 @@ def _nothing_to_include(name: str, file: str) -> list[Source]:
     raise ParseError(f"{name}: files cannot be included here")
 
 
-def load(
-    content: bytes | str,
-    file: str,
+def load(content: bytes | str, file: str) -> model.Config:
+    """The configuration written in `content` alone; `file` is its name for messages.
+
+    Raises ConfigError, as `load_files`.
+    """
+    return load_files(Source(file, file, content))
+
+
+def load_files(
+    main: Source,
     read: Read = _nothing_to_include,
     environ: Mapping[str, str] | None = None,
-    *,
-    identity: object = None,
-    public: bool = False,
 ) -> model.Config:
-    """The configuration written in `content`; `file` is its name for messages.
+    """The configuration in a file and in those that it includes, which `read` gives.
 
-    `read` gives the files that it includes, `environ` is what `${NAME}` stands for. `identity` is
-    what `read` gives for the same file, and `public` says that everybody can read it.
-    Raises ConfigError with every mistake that was found in all files, in the order of their lines.
+    `environ` is what `${NAME}` stands for. Raises ConfigError with every mistake that was found in
+    all files, in the order of their lines.
     """
-    reader = Yaml(file, environ, public=public)
+    reader = Yaml(main.file, environ, public=main.readable)
     parts = Parts(reader, read, _TOP, {key: _TOP[key] for key in _INCLUDED})
     with _no_collector():
-        parts.add(Source(file, identity, content))
+        parts.add(main)
         values = _values(reader, parts.found)
         if reader.mistakes:
             raise ConfigError(_sorted(reader.mistakes, parts))

@@ -177,6 +177,18 @@ def test_a_credential_that_everybody_can_read_is_a_warning(tmp_path: Path) -> No
     assert not read_config(link).warnings
 
 
+def test_a_file_that_everybody_can_write_is_a_warning(tmp_path: Path) -> None:
+    main, more = tmp_path / "main.yaml", tmp_path / "more.yaml"
+    main.write_text("version: 1\ninclude: more.yaml\n")
+    more.write_text("# rules\nversion: 1\n")
+    assert not read_config(main).warnings
+    more.chmod(0o646)
+    (warning,) = read_config(main).warnings
+    assert str(warning) == (
+        f"{more}:2:1: everybody can write this file, and so the rules; run: chmod o-w {more}"
+    )
+
+
 @pytest.mark.parametrize(
     ("content", "mode", "told"),
     [

@@ -4,7 +4,7 @@ import pytest
 
 from rtcguard.errors import ConfigError, ParseError
 from rtcguard.policy.include import Source
-from rtcguard.policy.load import load
+from rtcguard.policy.load import load, load_files
 from rtcguard.policy.model import Config
 
 
@@ -21,7 +21,7 @@ def loaded(files: dict[str, str]) -> Config:
         return [Source(name, name, files[name])]
 
     main = next(iter(files))
-    return load(files[main], main, read, identity=main)
+    return load_files(Source(main, main, files[main]), read)
 
 
 def mistakes(files: dict[str, str]) -> list[str]:

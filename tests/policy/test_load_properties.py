@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rtcguard.errors import ConfigError
 from rtcguard.policy import yaml_nodes
 from rtcguard.policy.include import Source
-from rtcguard.policy.load import load
+from rtcguard.policy.load import load_files
 from rtcguard.policy.model import Config
 from tests.policy import table
 
@@ -86,7 +86,7 @@ def judged(content: bytes | str) -> Config | None:
         return [Source(f"{name}!", name, content)]
 
     try:
-        config = load(content, "f.yaml", read, {"HOME": "/root"}, identity="f.yaml")
+        config = load_files(Source("f.yaml", "f.yaml", content), read, {"HOME": "/root"})
     except ConfigError as error:
         assert error.mistakes
         for mistake in error.mistakes:
