@@ -13,7 +13,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import Final, Literal
 
-from rtcguard.policy.decide import approved_names
+from rtcguard.policy.decide import Decision, approved_names, decide_name
 from rtcguard.policy.model import Config
 
 # stun: a STUN or TURN server. relay: an approved TURN server. seen: named in a page's list of ICE
@@ -117,6 +117,21 @@ class Names:
         """The same with names that an approved server's records led to; not more than a bound."""
         led = self.led | names
         return replace(self, led=led if len(led) <= MOST_LED else names)
+
+
+def decide(known: Known, client: str, config: Config) -> Decision:
+    """What becomes of a name for a client: it goes on by `keep` and `observe` alone. For names of
+    STUN and TURN servers the configuration's rules go first, then what knows the name."""
+    if known.kind == "relay":
+        return Decision("keep", known.rule, known.reason)
+    if known.kind == "seen":
+        return Decision("observe", known.rule, f"{known.reason}; its form tells nothing")
+    if known.kind == "way":
+        return Decision("strip", known.rule, known.reason)
+    decision = decide_name(config, client)
+    if decision.rule == "default:names":
+        return Decision("strip", known.rule, known.reason)
+    return replace(decision, reason=f"{decision.reason}; {known.reason}")
 
 
 def names_of(config: Config) -> Names:

@@ -10,7 +10,7 @@ transfers are refused, and no UDP answer is longer than its asker said it takes.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import dns.edns
@@ -27,8 +27,8 @@ from rtcguard.ice import address as addresses
 from rtcguard.network import answers
 from rtcguard.network.answers import Answer, plain
 from rtcguard.network.exchange import addressed, bare, denied, respond
-from rtcguard.network.names import Known, Names
-from rtcguard.policy.decide import Decision, decide_name
+from rtcguard.network.names import Known, Names, decide
+from rtcguard.policy.decide import Decision
 from rtcguard.policy.model import Policy
 from rtcguard.policy.record import Record
 
@@ -77,14 +77,7 @@ def judge(
     known = names.known(name)
     if known is None:
         return Judged(None, name=name)
-    if known.kind == "relay":
-        decision = Decision("keep", known.rule, known.reason)
-    elif known.kind == "seen":
-        decision = Decision("observe", known.rule, f"{known.reason}; its form tells nothing")
-    elif known.kind == "way":
-        decision = Decision("strip", known.rule, known.reason)
-    else:
-        decision = _of_rules(known, client, policy)
+    decision = decide(known, client, config)
     judged = Judged(None, (), known, decision, name)
     if decision.action in ("keep", "observe") or config.mode == "monitor":
         return judged
@@ -115,9 +108,8 @@ def conclude(
             known = names.known(alias)
             if known is None or known.kind != "stun":
                 continue
-            decision = _of_rules(known, client, policy)
-            reason = f"{decision.reason}; it stands for {alias}"
-            decision = Decision(decision.action, decision.rule, reason)
+            decision = decide(known, client, policy.config)
+            decision = replace(decision, reason=f"{decision.reason}; it stands for {alias}")
             judged = Judged(None, (), known, decision, judged.name)
             if decision.action not in ("keep", "observe") and policy.config.mode != "monitor":
                 return _sunk(query, client, local, judged, policy)
@@ -139,14 +131,6 @@ def _is_of_this_network(name: str, policy: Policy) -> bool:
     except (dns.exception.DNSException, ValueError):
         return False
     return addresses.scope(address) in ("private", "cgnat", "ula", "link-local", "loopback")
-
-
-def _of_rules(known: Known, client: str, policy: Policy) -> Decision:
-    """The configuration's rules go first, then what knows the name."""
-    decision = decide_name(policy.config, client)
-    if decision.rule == "default:names":
-        return Decision("strip", known.rule, known.reason)
-    return Decision(decision.action, decision.rule, f"{decision.reason}; {known.reason}")
 
 
 def _sunk(

@@ -223,6 +223,12 @@ rules:
         ),
         (["--stun", "192.0.2.8:3478"], "block, by default:servers: "),
         (["--server", "turn:192.0.2.8"], "strip, by relay:site_servers: a TURN server"),
+        (["--name", "stun.example.org"], "strip, by sinkhole:form: named like a STUN or TURN"),
+        (
+            ["--client", "10.9.1.1", "--name", "STUN.example.org."],
+            "the name stun.example.org\n  rule 'guests': matches\nblock, by guests: ",
+        ),
+        (["--name", "www.example.org"], "keep, by default:names: not the name of a STUN or TURN"),
     ],
 )
 def test_explain(tmp_path: Path, asked: list[str], told: str) -> None:
@@ -253,7 +259,11 @@ def test_explain_as_json(tmp_path: Path) -> None:
         (["--candidate", "nothing"], "Invalid value for --candidate: not a candidate: "),
         (["--server", "http://a"], "Invalid value for --server: 'http://a' is not a stun:"),
         (["--stun", "1.2.3.4"], "'1.2.3.4' is not HOST:PORT"),
-        (["--stun", "1.2.3.4:1", "--server", "stun:a"], "one of --candidate, --server and --stun"),
+        (
+            ["--stun", "1.2.3.4:1", "--server", "stun:a"],
+            "one of --candidate, --server, --stun, --name",
+        ),
+        (["--candidate", ""], "Invalid value for --candidate: it is empty"),
     ],
 )
 def test_explain_mistakes(tmp_path: Path, asked: list[str], message: str) -> None:

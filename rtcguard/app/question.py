@@ -1,0 +1,128 @@
+"""Questions to the policy in a person's words, for `rtcguard explain` and `rtcguard rules test`.
+
+A question is about one thing that a client sends or asks for, or, where none is named, about the
+pages of a site. It is answered by the functions that the rings themselves ask.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Final
+
+from rtcguard.errors import ParseError
+from rtcguard.ice import address as addresses
+from rtcguard.ice import candidate as candidates
+from rtcguard.ice.server import ServerUri, parse_uri
+from rtcguard.network import names
+from rtcguard.policy.decide import (
+    Decision,
+    approved_hosts,
+    decide,
+    decide_page,
+    decide_server,
+    decide_tunnel,
+)
+from rtcguard.policy.model import Config, HostPort
+from rtcguard.policy.rule import OPAQUE, Confirmed, Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The words of a question. Text is empty where there is none.
+
+    At most one of those in `THINGS` is set: `candidate` is a line (or the word `opaque`, for a
+    description that cannot be read), `server` an ICE server's URI in a list, `stun` where a STUN or
+    TURN request goes over UDP, `name` a host name that DNS is asked for."""
+
+    site: str = ""
+    path: str = ""
+    client: str = ""
+    direction: str = "outbound"
+    confirmed: Confirmed = ""
+    candidate: str = ""
+    server: str = ""
+    stun: HostPort | None = None
+    name: str = ""
+
+    @property
+    def thing(self) -> str:
+        """The key of what is asked about; empty for pages."""
+        return next((key for key in THINGS if getattr(self, key)), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`what` the question was about, for people; `subject` as rules see it."""
+
+    what: str
+    subject: Subject
+    decision: Decision
+
+
+def ask(config: Config, given: Given) -> Answer:
+    """Raises ParseError where the thing asked about cannot be read; its text begins with what it
+    should be."""
+    subject = Subject(
+        given.site.lower(),
+        given.client,
+        given.direction,
+        path=given.path,
+        confirmed=given.confirmed,
+    )
+    return _ASKED.get(given.thing, _page)(config, subject, given)
+
+
+def _candidate(config: Config, subject: Subject, given: Given) -> Answer:
+    if given.candidate == OPAQUE:
+        asked = replace(subject, candidate=OPAQUE)
+        what = f"{subject.direction} description that cannot be read"
+        return Answer(what, asked, decide(config, asked))
+    try:
+        parsed = candidates.parse(given.candidate)
+    except ParseError as error:
+        raise ParseError(f"not a candidate: {error}") from error
+    kind = parsed.type if parsed.type in candidates.TYPES else "unknown"
+    asked = replace(subject, candidate=kind, address=parsed.address, transport=parsed.transport)
+    what = f"{subject.direction} {kind} candidate, {parsed.transport} {parsed.address}"
+    return Answer(what, asked, decide(config, asked))
+
+
+def _server(config: Config, subject: Subject, given: Given) -> Answer:
+    uri = parse_uri(given.server)
+    return Answer(f"ICE server {uri} in a list", subject, decide_server(config, uri))
+
+
+def _stun(config: Config, subject: Subject, given: Given) -> Answer:
+    assert given.stun is not None
+    host, port = addresses.canonical(given.stun[0]), given.stun[1]
+    approved = (host, port) in approved_hosts(config.relay, "udp")
+    uri = ServerUri("turn" if approved else "stun", host, port, "udp")
+    asked = Subject("", subject.client, "outbound", ring="network")
+    decision = decide_tunnel(config, subject.client, uri, approved=approved)
+    return Answer(f"STUN over UDP to {addresses.host_port(host, port)}", asked, decision)
+
+
+def _name(config: Config, subject: Subject, given: Given) -> Answer:
+    name = given.name.lower().removesuffix(".")
+    known = names.names_of(config).known(name)
+    asked = Subject("", subject.client, "outbound", ring="network")
+    if known is None:
+        decision = Decision("keep", "default:names", "not the name of a STUN or TURN server")
+    else:
+        decision = names.decide(known, subject.client, config)
+    return Answer(f"the name {name}", asked, decision)
+
+
+def _page(config: Config, subject: Subject, given: Given) -> Answer:
+    asked = replace(subject, ring="page", direction="outbound", path="", confirmed="")
+    what = f"pages of {subject.site or 'any site'}"
+    return Answer(what, asked, decide_page(config, subject.site, subject.client))
+
+
+_ASKED: Final[dict[str, Callable[[Config, Subject, Given], Answer]]] = {
+    "candidate": _candidate,
+    "server": _server,
+    "stun": _stun,
+    "name": _name,
+}
+THINGS: Final = tuple(_ASKED)
+KEYS: Final = tuple(field.name for field in fields(Given))
