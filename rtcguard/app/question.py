@@ -42,6 +42,11 @@ class Given:
     server: str = ""
     stun: HostPort | None = None
     name: str = ""
+    user: str = ""
+    destination: str = ""
+    port: int = 0
+    protocol: str = ""
+    minute: int = -1
 
     @property
     def thing(self) -> str:
@@ -67,6 +72,11 @@ def ask(config: Config, given: Given) -> Answer:
         given.direction,
         path=given.path,
         confirmed=given.confirmed,
+        user=given.user,
+        destination=given.destination.lower(),
+        port=given.port,
+        protocol=given.protocol,
+        minute=given.minute,
     )
     return _ASKED.get(given.thing, _page)(config, subject, given)
 
@@ -88,34 +98,40 @@ def _candidate(config: Config, subject: Subject, given: Given) -> Answer:
 
 def _server(config: Config, subject: Subject, given: Given) -> Answer:
     uri = parse_uri(given.server)
-    return Answer(f"ICE server {uri} in a list", subject, decide_server(config, uri))
+    asked = replace(subject, server=str(uri))
+    return Answer(f"ICE server {uri} in a list", asked, decide_server(config, subject, uri))
 
 
 def _stun(config: Config, subject: Subject, given: Given) -> Answer:
     assert given.stun is not None
     host, port = addresses.canonical(given.stun[0]), given.stun[1]
     approved = (host, port) in approved_hosts(config.relay, "udp")
-    uri = ServerUri("turn" if approved else "stun", host, port, "udp")
-    asked = Subject("", subject.client, "outbound", ring="network")
-    decision = decide_tunnel(config, subject.client, uri, approved=approved)
+    protocol = subject.protocol or ("turn" if approved else "stun")
+    uri = ServerUri(protocol, host, port, "udp")
+    asked = Subject(
+        "", subject.client, "outbound", ring="network", user=subject.user, server=str(uri),
+        destination=host, port=port, protocol=protocol, minute=subject.minute,
+    )  # fmt: skip
+    decision = decide_tunnel(config, asked, uri, approved=approved)
     return Answer(f"STUN over UDP to {addresses.host_port(host, port)}", asked, decision)
 
 
 def _name(config: Config, subject: Subject, given: Given) -> Answer:
     name = given.name.lower().removesuffix(".")
     known = names.names_of(config).known(name)
-    asked = Subject("", subject.client, "outbound", ring="network")
+    asked = names.subject_of(name, subject.client, subject.minute)
     if known is None:
         decision = Decision("keep", "default:names", "not the name of a STUN or TURN server")
     else:
-        decision = names.decide(known, subject.client, config)
+        decision = names.decide(known, asked, config)
     return Answer(f"the name {name}", asked, decision)
 
 
 def _page(config: Config, subject: Subject, given: Given) -> Answer:
-    asked = replace(subject, ring="page", direction="outbound", path="", confirmed="")
+    asked = replace(subject, ring="page", direction="outbound", path="", confirmed="",
+                    destination="", port=0, protocol="")  # fmt: skip
     what = f"pages of {subject.site or 'any site'}"
-    return Answer(what, asked, decide_page(config, subject.site, subject.client))
+    return Answer(what, asked, decide_page(config, asked))
 
 
 _ASKED: Final[dict[str, Callable[[Config, Subject, Given], Answer]]] = {

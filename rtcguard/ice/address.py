@@ -6,8 +6,10 @@ an address when the length of the text must not change: they route nowhere and n
 
 import ipaddress
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from functools import lru_cache, wraps
+from itertools import pairwise
 from typing import Final
 
 SCOPES: Final = (
@@ -25,11 +27,6 @@ SCOPES: Final = (
     "unknown",  # not an address and not a host name
 )
 
-_CGNAT = ipaddress.ip_network("100.64.0.0/10")
-_PRIVATE = tuple(
-    ipaddress.ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
-)
-_ULA = ipaddress.ip_network("fc00::/7")
 # Addresses that rtcguard itself writes: 0.0.0.0/8 and 240.0.0.0/4 route nowhere (RFC 6890),
 # 0100::/64 is the discard prefix (RFC 6666).
 _UNROUTABLE = tuple(
@@ -62,6 +59,35 @@ def _cached[T](function: Callable[[str], T]) -> Callable[[str], T]:
 
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# The scope of every address; of two networks that hold it, the longer one tells. Documentation
+# networks are told as public: nobody owns them, yet a real host may be given one.
+_SCOPE_OF: Final = {
+    "0.0.0.0/0": "public",
+    "0.0.0.0/8": "reserved",
+    "0.0.0.0/32": "unspecified",
+    "10.0.0.0/8": "private",
+    "100.64.0.0/10": "cgnat",
+    "127.0.0.0/8": "loopback",
+    "169.254.0.0/16": "link-local",
+    "172.16.0.0/12": "private",
+    "192.168.0.0/16": "private",
+    "224.0.0.0/4": "multicast",
+    "240.0.0.0/4": "reserved",
+    # RFC 4291 section 2.4: all but 2000::/3, and what is named here, is kept back.
+    "::/0": "reserved",
+    "::/128": "unspecified",
+    "::1/128": "loopback",
+    "2000::/3": "public",
+    "fc00::/7": "ula",
+    "fe80::/10": "link-local",
+    "fec0::/10": "public",  # once of sites, RFC 3879
+    "ff00::/8": "multicast",
+}
+_IPV6: Final = 1 << 32  # added to the number of an IPv6 address
+_OCTETS: Final = {str(value): value for value in range(256)}
+_GROUPS: Final = re.compile(r"[0-9A-Fa-f:]{2,39}")
 
 
 @_cached
@@ -87,31 +113,76 @@ def canonical(text: str) -> str:
     return text.lower() if address is None else str(address)
 
 
+def number(text: str) -> int:
+    """A number for each address, also for one that `parse` reads as another's spelling: that of
+    IPv4, and those of IPv6 behind them. -1 for what is no address."""
+    if ":" in text:
+        value = _ipv6_number(text)
+        if value >= 0:
+            return value
+    else:
+        try:
+            a, b, c, d = text.split(".")
+            return _OCTETS[a] << 24 | _OCTETS[b] << 16 | _OCTETS[c] << 8 | _OCTETS[d]
+        except (ValueError, KeyError):
+            pass
+    address = parse(text)
+    if address is None:
+        return -1
+    return int(address) if address.version == 4 else int(address) + _IPV6
+
+
+def _ipv6_number(text: str) -> int:
+    """The same for IPv6 in its plain spelling; -1 for anything else."""
+    if _GROUPS.fullmatch(text) is None:
+        return -1
+    head, gap, tail = text.partition("::")
+    groups = head.split(":") if head else []
+    if gap:
+        behind = tail.split(":") if tail else []
+        groups += ["0"] * (8 - len(groups) - len(behind)) or [""]
+        groups += behind
+    if len(groups) != 8 or not all(0 < len(group) <= 4 for group in groups):
+        return -1
+    value = int("".join([group.zfill(4) for group in groups]), 16)
+    return value & 0xFFFFFFFF if value >> 32 == 0xFFFF else value + _IPV6
+
+
+def numbers(network: Network) -> tuple[int, int]:
+    """The first and the last number of a network."""
+    first = int(network.network_address) + (_IPV6 if network.version == 6 else 0)
+    return first, first + (1 << network.max_prefixlen - network.prefixlen) - 1
+
+
+def _scope_ranges() -> Iterator[tuple[int, int, str]]:
+    """Where a scope begins and ends, as numbers, in their order."""
+    networks = {ipaddress.ip_network(text): scope for text, scope in _SCOPE_OF.items()}
+    within = sorted(networks, key=lambda one: one.prefixlen, reverse=True)
+    ranges = {one: numbers(one) for one in within}
+    borders = sorted({at for first, last in ranges.values() for at in (first, last + 1)})
+    for first, after in pairwise(borders):
+        holder = next(one for one in within if ranges[one][0] <= first <= ranges[one][1])
+        yield first, after - 1, networks[holder]
+
+
+_SCOPED: Final = tuple(_scope_ranges())
+_STARTS: Final = [first for first, _, _ in _SCOPED]
+SCOPE_RANGES: Final = {
+    name: [(first, last) for first, last, scope in _SCOPED if scope == name]
+    for name in set(_SCOPE_OF.values())
+}
+
+
 @_cached
 def scope(text: str) -> str:
     """Which of `SCOPES` an address or a host name belongs to."""
-    address = parse(text)
-    if address is None:
-        name = text.lower().rstrip(".")
-        if name.endswith(".local"):
-            return "mdns"
-        return "name" if name and all(c.isalnum() or c in "-._" for c in name) else "unknown"
-    if address.is_unspecified:
-        return "unspecified"
-    if address.is_loopback:
-        return "loopback"
-    if address.is_link_local:
-        return "link-local"
-    if address.is_multicast:
-        return "multicast"
-    if address in _CGNAT:
-        return "cgnat"
-    if any(address in network for network in _PRIVATE):
-        return "private"
-    if address in _ULA:
-        return "ula"
-    # Documentation networks are told as public: nobody owns them, yet a real host may be given one.
-    return "reserved" if is_unroutable(text) or address.is_reserved else "public"
+    value = number(text)
+    if value >= 0:
+        return _SCOPED[bisect_right(_STARTS, value) - 1][2]
+    name = text.lower().rstrip(".")
+    if name.endswith(".local"):
+        return "mdns"
+    return "name" if name and all(c.isalnum() or c in "-._" for c in name) else "unknown"
 
 
 @_cached

@@ -15,6 +15,7 @@ from typing import Final, Literal
 
 from rtcguard.policy.decide import Decision, approved_names, decide_name
 from rtcguard.policy.model import Config
+from rtcguard.policy.rule import Subject
 
 # stun: a STUN or TURN server. relay: an approved TURN server. seen: named in a page's list of ICE
 # servers, and nothing else speaks for it. way: DNS that would go past this sinkhole.
@@ -119,16 +120,24 @@ class Names:
         return replace(self, led=led if len(led) <= MOST_LED else names)
 
 
-def decide(known: Known, client: str, config: Config) -> Decision:
-    """What becomes of a name for a client: it goes on by `keep` and `observe` alone. For names of
-    STUN and TURN servers the configuration's rules go first, then what knows the name."""
+def subject_of(name: str, client: str, minute: int) -> Subject:
+    """What rules see of a client's query for a name of a STUN or TURN server."""
+    return Subject(
+        "", client, "outbound", ring="network", server=name, destination=name, protocol="dns",
+        minute=minute,
+    )  # fmt: skip
+
+
+def decide(known: Known, subject: Subject, config: Config) -> Decision:
+    """What becomes of a name that a client asks for: it goes on by `keep` and `observe` alone. For
+    names of STUN and TURN servers the configuration's rules go first, then what knows the name."""
     if known.kind == "relay":
         return Decision("keep", known.rule, known.reason)
     if known.kind == "seen":
         return Decision("observe", known.rule, f"{known.reason}; its form tells nothing")
     if known.kind == "way":
         return Decision("strip", known.rule, known.reason)
-    decision = decide_name(config, client)
+    decision = decide_name(config, subject)
     if decision.rule == "default:names":
         return Decision("strip", known.rule, known.reason)
     return replace(decision, reason=f"{decision.reason}; {known.reason}")

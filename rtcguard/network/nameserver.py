@@ -20,6 +20,7 @@ import dns.rcode
 from rtcguard.errors import StartError
 from rtcguard.ice import address as addresses
 from rtcguard.network import exchange, sinkhole
+from rtcguard.network.clock import minute_of_week
 from rtcguard.network.failures import Failures
 from rtcguard.network.forwarding import Forwarding
 from rtcguard.network.limits import Budget
@@ -241,7 +242,8 @@ class NameServer:
         query = exchange.parse(wire)
         if query is None or isinstance(query, bytes):
             return query
-        judged = sinkhole.judge(query, client, local, self._names, self._policy)
+        minute = minute_of_week()
+        judged = sinkhole.judge(query, client, local, self._names, self._policy, minute)
         if judged.response is None:
             question = exchange.question_of(query)
             try:
@@ -253,7 +255,7 @@ class NameServer:
             if judged.decision is not None and judged.decision.rule == "relay:servers":
                 self._names = self._names.leading(answer.targets())
             judged = sinkhole.conclude(
-                query, client, local, judged, answer, self._names, self._policy
+                query, client, local, judged, answer, self._names, self._policy, minute
             )
         if judged.records:
             self._record(list(judged.records))

@@ -27,7 +27,7 @@ from rtcguard.ice import address as addresses
 from rtcguard.network import answers
 from rtcguard.network.answers import Answer, plain
 from rtcguard.network.exchange import addressed, bare, denied, respond
-from rtcguard.network.names import Known, Names, decide
+from rtcguard.network.names import Known, Names, decide, subject_of
 from rtcguard.policy.decide import Decision
 from rtcguard.policy.model import Policy
 from rtcguard.policy.record import Record
@@ -61,9 +61,15 @@ class Judged:
 
 
 def judge(
-    query: dns.message.Message, client: str, local: str, names: Names, policy: Policy
+    query: dns.message.Message,
+    client: str,
+    local: str,
+    names: Names,
+    policy: Policy,
+    minute: int,
 ) -> Judged:
-    """Judges one query of `client`, which was sent to the address `local`."""
+    """Judges one query of `client`, which was sent to the address `local`, in a minute of the
+    week (`Subject`)."""
     asked = query.question[0]
     if query.edns > 0:
         return Judged(bare(query, dns.rcode.BADVERS))
@@ -77,7 +83,7 @@ def judge(
     known = names.known(name)
     if known is None:
         return Judged(None, name=name)
-    decision = decide(known, client, config)
+    decision = decide(known, subject_of(name, client, minute), config)
     judged = Judged(None, (), known, decision, name)
     if decision.action in ("keep", "observe") or config.mode == "monitor":
         return judged
@@ -100,6 +106,7 @@ def conclude(
     answer: Answer,
     names: Names,
     policy: Policy,
+    minute: int,
 ) -> Judged:
     """Judges what an upstream answered to a query that `judge` let go on."""
     if (judged.known is None or judged.known.kind == "seen") and not names.keeps(judged.name):
@@ -108,7 +115,7 @@ def conclude(
             known = names.known(alias)
             if known is None or known.kind != "stun":
                 continue
-            decision = decide(known, client, policy.config)
+            decision = decide(known, subject_of(alias, client, minute), policy.config)
             decision = replace(decision, reason=f"{decision.reason}; it stands for {alias}")
             judged = Judged(None, (), known, decision, judged.name)
             if decision.action not in ("keep", "observe") and policy.config.mode != "monitor":

@@ -1,17 +1,19 @@
-"""Deciding: which rule speaks for a candidate, a page or a STUN request, and what it says.
+"""Deciding: which rule speaks for what the rings ask about, and what it says.
 
-The first rule that matches wins; what no rule names follows the defaults, which carry names of
-their own (`default:…`), so that every event can tell why it was decided as it was.
+For each question (`questions.py`) the first rule that matches wins; what no rule names follows the
+defaults, which carry names of their own (`default:…`), so that every event can tell why it was
+decided as it was.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
 from rtcguard.ice import address as addresses
 from rtcguard.ice.server import ServerUri, parse_uri
-from rtcguard.policy.model import Config, Relay, of_pages
-from rtcguard.policy.rule import OPAQUE, Rule, RuleAction, Subject
+from rtcguard.policy.model import Config, Relay
+from rtcguard.policy.questions import decides_flows, decides_pages
+from rtcguard.policy.rule import OF_SERVERS, OPAQUE, Rule, RuleAction, Subject
 
 _CONFIRMED: Final = {
     "page": "the page is confirmed to be relay-only",
@@ -29,9 +31,9 @@ class Decision:
 def decide(config: Config, subject: Subject) -> Decision:
     """What happens to one candidate."""
     opaque = subject.candidate == OPAQUE
-    place = (config.index.of_opaque if opaque else config.index.of_candidates).first(subject)
-    if place is not None:
-        return _by_rule(config.rules[place])
+    rule = config.index.first("opaque" if opaque else "candidate", subject)
+    if rule is not None:
+        return _by_rule(rule)
     if opaque:
         return Decision("observe", "default:opaque", "a description that cannot be read")
     if subject.direction == "inbound":
@@ -47,27 +49,34 @@ def decide(config: Config, subject: Subject) -> Decision:
     return Decision("scrub", "default:relay", "relay candidates pass without the related address")
 
 
-def decide_page(config: Config, site: str, client: str, *, ring: str = "page") -> Decision:
+def decide_page(config: Config, subject: Subject) -> Decision:
     """What a page of this site may do with WebRTC for this client: `block`, or relay only.
 
     The first rule for this site and client that lets anything pass keeps the page from being
     blocked, even one on some candidates only; which ones pass is then for ring 2, which sees them.
     """
-    subject = Subject(site=site, client=client, direction="outbound", ring=ring)
-    for place in config.index.of_pages.all(subject):
-        rule = config.rules[place]
+    for rule in config.index.all("page", subject):
         if rule.action != "block":
             break
-        if of_pages(rule.match) == rule.match:
+        if decides_pages(rule):
             return _by_rule(rule)
     return Decision("scrub", "default:page", "WebRTC goes through approved relays only")
 
 
-def decide_server(config: Config, uri: ServerUri) -> Decision:
-    """Whether a client may be told of an ICE server: what `keep` does not speak for is stripped."""
+def decide_server(config: Config, subject: Subject, uri: ServerUri) -> Decision:
+    """Whether a client may be told of an ICE server in a list. What `keep` and `observe` do not
+    speak for goes: by `drop` nothing comes in its place, by `replace` and the defaults (`strip`)
+    the approved servers do; by `block` the whole message goes."""
+    approved = _key(uri) in _approved(config.relay)
+    if config.index.has("server"):
+        rule = config.index.first("server", replace(subject, server=str(uri)))
+        if rule is not None and rule.action == "replace" and approved:
+            return Decision("keep", rule.name, "this TURN server is an approved one itself")
+        if rule is not None:
+            return _by_rule(rule)
     if not uri.is_turn:
         return Decision("strip", "default:servers", "a STUN server would see the client's address")
-    if _key(uri) in _approved(config.relay):
+    if approved:
         return Decision("keep", "relay:servers", "this TURN server is approved")
     if config.relay.site_servers == "keep":
         return Decision(
@@ -77,14 +86,13 @@ def decide_server(config: Config, uri: ServerUri) -> Decision:
     return Decision("strip", "relay:site_servers", reason)
 
 
-def decide_tunnel(config: Config, client: str, uri: ServerUri, *, approved: bool) -> Decision:
-    """Whether a connection through the proxy on which a client speaks STUN may go on: `keep`, or
-    `block`. Which page it is for, nobody says. `approved`: the server is in `approved_hosts`."""
-    page = decide_page(config, "", client, ring="network")
-    if page.action == "block":
-        return page
-    if approved:
-        return Decision("keep", "relay:servers", "this TURN server is approved")
+def decide_tunnel(config: Config, subject: Subject, uri: ServerUri, *, approved: bool) -> Decision:
+    """Whether a connection through the proxy on which a client speaks STUN may go on: `keep` and
+    `observe`, or `block`. Which page it is for, nobody says. `approved`: the server is in
+    `approved_hosts`."""
+    decision = _of_flow(config, subject, approved=approved)
+    if decision is not None:
+        return decision
     if uri.is_turn and config.relay.site_servers == "keep":
         return Decision(
             "keep", "relay:site_servers", "the configuration keeps TURN servers of sites"
@@ -97,27 +105,49 @@ def decide_tunnel(config: Config, client: str, uri: ServerUri, *, approved: bool
     return Decision("block", "default:servers", reason)
 
 
-def decide_udp(config: Config, client: str, what: str, *, approved: bool) -> Decision:
+def decide_udp(config: Config, subject: Subject, what: str, *, approved: bool) -> Decision:
     """The same for UDP that is neither STUN nor DNS; `what` it is, for people. To an approved
     server it passes (ChannelData, DTLS), to no other: nothing of it can be judged."""
-    page = decide_page(config, "", client, ring="network")
-    if page.action == "block":
-        return page
-    if approved:
-        return Decision("keep", "relay:servers", "this TURN server is approved")
+    decision = _of_flow(config, subject, approved=approved)
+    if decision is not None:
+        return decision
     reason = f"{what}: UDP goes to TURN servers that relay.servers names, and nowhere else"
     return Decision("block", "default:udp", reason)
 
 
-def decide_name(config: Config, client: str) -> Decision:
+def _of_flow(config: Config, subject: Subject, *, approved: bool) -> Decision | None:
+    """What rules say of a flow, and that approved servers are; None: a default decides.
+
+    As with pages, the first rule that lets anything pass keeps later ones from blocking the flow as
+    a whole. `drop` and `replace` are of lists: the approved servers, which come in the place of
+    others, can be reached all the same."""
+    for rule in config.index.all("flow", subject):
+        if decides_flows(rule) and rule.action not in OF_SERVERS:
+            return _by_rule(rule)
+        if decides_flows(rule) and not approved:
+            return Decision("block", rule.name, f"rule {rule.name!r} says {rule.action}")
+        if rule.action not in ("block", *OF_SERVERS):
+            break
+    return Decision("keep", "relay:servers", "this TURN server is approved") if approved else None
+
+
+def decide_name(config: Config, subject: Subject) -> Decision:
     """What becomes of a STUN or TURN server's name that a client asks for: it goes on by `keep` and
     `observe` alone. Which page asks, nobody says; so rules on sites do not speak of it, and rules
     on candidates neither."""
-    subject = Subject(site="", client=client, direction="outbound", ring="network")
-    place = config.index.of_candidates.first(subject)
-    if place is not None:
-        return _by_rule(config.rules[place])
+    rule = config.index.first("name", subject)
+    if rule is not None:
+        return _by_rule(rule)
     return Decision("strip", "default:names", "a STUN server would see the client's address")
+
+
+def decide_tls(config: Config, subject: Subject) -> Decision:
+    """Whether a TLS connection at the proxy is opened (`intercept`) or goes on untouched (`pass`).
+    Its `site` is the host name that the client asked for, as is `destination`."""
+    rule = config.index.first("tls", subject)
+    if rule is not None:
+        return _by_rule(rule)
+    return Decision("intercept", "default:tls", "TLS is opened, so that what it carries is judged")
 
 
 def approved_names(relay: Relay) -> frozenset[str]:

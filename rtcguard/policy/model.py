@@ -3,14 +3,14 @@
 A field here is a key of the YAML file; the key's meaning for its reader stands in configs/.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import Final, Literal
 
 from rtcguard.errors import Mistake
 from rtcguard.ice.server import IceServer
-from rtcguard.policy.index import Index
-from rtcguard.policy.rule import OPAQUE, Match, Network, Rule
+from rtcguard.policy.questions import Rules
+from rtcguard.policy.rule import Network, Rule
 
 HostPort = tuple[str, int]
 
@@ -134,26 +134,6 @@ class Web:
     listen: HostPort | None = None
 
 
-class Rules:
-    """The rules, indexed for each question that is asked of them; places are those in `rules`."""
-
-    def __init__(self, rules: tuple[Rule, ...]) -> None:
-        matches = [rule.match for rule in rules]
-        self.of_candidates = Index(matches)
-        # A description that cannot be read is decided only by a rule that names it.
-        self.of_opaque = Index([m if OPAQUE in m.candidate else _NOTHING for m in matches])
-        self.names_paths = any(match.path for match in matches)
-        self.of_pages = Index([of_pages(match) for match in matches])
-
-
-def of_pages(match: Match) -> Match:
-    """What a match says of a page as a whole, whatever it carries."""
-    return replace(match, candidate=(), address=(), transport=(), path=())
-
-
-_NOTHING = Match(direction=("none",))  # holds for no subject
-
-
 @dataclass(frozen=True, slots=True)
 class Config:
     """The whole file. What is not written has the default that stands here: the safe one."""
@@ -174,7 +154,7 @@ class Config:
     web: Web = field(default_factory=Web)
     files: tuple[str, ...] = field(default=(), compare=False)  # all that were read, the main first
     warnings: tuple[Mistake, ...] = field(default=(), compare=False)  # what is allowed, and odd
-    index: "Rules" = field(init=False, repr=False, compare=False)
+    index: Rules = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "index", Rules(self.rules))

@@ -16,10 +16,19 @@ DIRECTIONS: Final = ("outbound", "inbound")
 RINGS: Final = ("page", "signaling", "network")
 TRANSPORTS: Final = ("udp", "tcp")
 CANDIDATE_TYPES: Final = ("host", "srflx", "prflx", "relay", "unknown")
+# What can be told of what was found: how signaling is carried; and what flows, by its first bytes.
+CARRIERS: Final = ("http", "websocket")
+FLOWS: Final = ("stun", "turn", "dtls", "quic", "udp")  # udp: any other
+PROTOCOLS: Final = (*CARRIERS, *FLOWS, "dns")
 OPAQUE: Final = "opaque"  # signaling that cannot be read; only a rule that names it decides it
-RuleAction = Literal["keep", "scrub", "strip", "block", "observe"]
+RuleAction = Literal[
+    "keep", "scrub", "strip", "block", "observe", "drop", "replace", "intercept", "pass"
+]
 RULE_ACTIONS: Final = get_args(RuleAction)
+OF_SERVERS: Final = ("drop", "replace")  # actions for entries of lists of ICE servers
+OF_TLS: Final = ("intercept", "pass")  # actions for TLS at the proxy
 Confirmed = Literal["", "page", "network"]
+Span = tuple[int, int]  # the first and the last of ports, or of minutes of the week
 
 
 def within(text: str, networks: tuple[Network, ...]) -> bool:
@@ -34,10 +43,11 @@ class Subject:
 
     `confirmed` says which ring is known to keep the local side to relays (`inbound: auto` asks for
     it): `page`, the guard reported in for this client and site; `network`, the firewall is up.
-    `user` has signed in at the proxy. `server` is an ICE server's URI; `destination` (an address or
-    the host name that was asked for) and `port` are where a packet or a connection goes;
-    `protocol` is what was found in it. `minute` is of the week, from Monday 00:00 local time; -1:
-    unknown.
+    `user` has signed in at the proxy. `server` is an ICE server's URI (of a name that DNS is asked
+    for, the name); `destination` (an address or the host name that was asked for) and `port` are
+    where a packet or a connection goes; both of these texts may be two with a space between, where
+    the name and the address are known. `protocol` is what was found in it. `minute` is of the
+    week, from Monday 00:00 local time; -1: unknown.
     """
 
     site: str
@@ -58,12 +68,24 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerPattern:
+    """ICE servers as a rule names them. `host` is a name, an address in its one spelling,
+    `*.example.org` for every name below it, or `*`; port 0 and an empty transport are any."""
+
+    scheme: str
+    host: str
+    port: int = 0
+    transport: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """What a rule names: each list is "any of", the lists together are "all of", empty is "any".
 
     `negated`, the key `not`, is what must not hold as a whole."""
 
     site: tuple[str, ...] = ()  # exact names, or `*.example.org` for every name below it
+    user: tuple[str, ...] = ()  # exact names, or `*` for whoever has signed in
     path: tuple[str, ...] = ()  # prefixes, on borders of segments
     client: tuple[Network | str, ...] = ()  # networks, and scopes by their name
     direction: tuple[str, ...] = ()
@@ -71,6 +93,11 @@ class Match:
     candidate: tuple[str, ...] = ()
     transport: tuple[str, ...] = ()
     address: tuple[Network | str, ...] = ()
+    server: tuple[ServerPattern, ...] = ()
+    destination: tuple[Network | str, ...] = ()  # networks, scopes, and names as those of sites
+    port: tuple[Span, ...] = ()
+    protocol: tuple[str, ...] = ()
+    time: tuple[Span, ...] = ()
     negated: "Match | None" = None
 
 

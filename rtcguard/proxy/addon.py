@@ -12,6 +12,7 @@ from functools import partial
 from mitmproxy import http
 
 from rtcguard.errors import ParseError
+from rtcguard.network.clock import minute_of_week
 from rtcguard.page.report import read_report
 from rtcguard.policy.model import Policy
 from rtcguard.policy.record import Record
@@ -180,6 +181,9 @@ class RtcGuard:
             client=parties.client,
             destination=parties.destination,
             path=flow.request.path,
+            protocol="http" if flow.websocket is None else "websocket",
+            user=parties.user,
+            minute=minute_of_week(),
             confirmed=self._confirmed.by(parties.client, parties.site) if inbound else "",
             servers=self._documents.servers(parties.site, parties.client) if inbound else (),
         )
@@ -290,8 +294,8 @@ class RtcGuard:
         parties = flows.parties_of(flow)
         client, site = parties.client, parties.host
         if request.method == "POST":
-            settings = self._documents.settings(site, client)
-            rule = self._documents.decide(site, client).rule
+            settings = self._documents.settings(site, client, parties.user)
+            rule = self._documents.decide(site, client, parties.user).rule
             try:
                 # Also one that is `null`: a sandboxed page's, but every redirect makes one too.
                 if not flows.names_host(request, site):

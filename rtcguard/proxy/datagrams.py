@@ -42,6 +42,7 @@ class Datagrams(layer.Layer):
         self._answer = answer
         self._failed = failed
         self._passes = False
+        self._relays = False  # what is not STUN
         self._told: set[tuple[int, str]] = set()
         self._dropped = False  # whether anything was
         self._ended = False
@@ -67,18 +68,25 @@ class Datagrams(layer.Layer):
             yield from self._relay.handle_event(event)
         elif isinstance(event, events.DataReceived) and event.connection == self.context.client:
             yield from self._judge(event)
+        elif self._relays:
+            yield from self._relay.handle_event(event)
         elif self._reader is not None:
             yield from self._reader.handle_event(event)
 
     def _judge(self, event: events.DataReceived) -> CommandGenerator[None]:
         data = event.data
         is_stun = stream.begins(data) in ("bare", "framed")
+        if self._relays and not is_stun:
+            yield from self._relay.handle_event(event)
+            return
         if is_stun or (self._reader is None and not self._dropped):
             question = self._question(data, is_stun=is_stun)
             yield RawFlowHook(question)
             if question.passes:
-                self._passes = True
-                yield from self._relay.handle_event(events.Start())
+                if not self._relays:
+                    yield from self._relay.handle_event(events.Start())
+                # A rule may let other UDP pass to servers that STUN may not go to.
+                self._passes, self._relays = is_stun, True
                 yield from self._relay.handle_event(event)
                 return
         if is_stun:
@@ -97,7 +105,7 @@ class Datagrams(layer.Layer):
 
     def _question(self, data: bytes, *, is_stun: bool) -> Question:
         if not is_stun:
-            return Question(self.context, None, _name(data))
+            return Question(self.context, None, *_name(data))
         try:
             message = stun.parse(data)
         except ParseError:
@@ -126,13 +134,13 @@ def _opens_quic(datagram: bytes) -> bool:
     return len(datagram) > 5 and datagram[0] >= _QUIC_LONG and any(datagram[1:5])
 
 
-def _name(datagram: bytes) -> str:
-    """What a datagram is, as far as its first bytes tell (RFC 9443)."""
+def _name(datagram: bytes) -> tuple[str, str]:
+    """What a datagram is, as far as its first bytes tell (RFC 9443): for people, and for rules."""
     if _opens_quic(datagram):
-        return "QUIC"
+        return "QUIC", "quic"
     if len(datagram) > 13 and 20 <= datagram[0] <= 63 and datagram[1] == 0xFE:
-        return "DTLS"
-    return "neither STUN nor DNS"
+        return "DTLS", "dtls"
+    return "neither STUN nor DNS", "udp"
 
 
 # mitmproxy ends a flow after 20 seconds without a datagram. Below it, what unpacks WireGuard's

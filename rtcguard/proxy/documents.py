@@ -12,6 +12,7 @@ from typing import Final
 from mitmproxy import http
 
 from rtcguard.ice.server import RtcIceServer
+from rtcguard.network.clock import minute_of_week
 from rtcguard.page import content_type, csp, guard
 from rtcguard.page.content_type import ContentType
 from rtcguard.page.html import Inserter, is_whole_document, looks_like_html, looks_like_xml
@@ -19,6 +20,7 @@ from rtcguard.page.report import mint_token
 from rtcguard.page.worker import prelude, put_before
 from rtcguard.policy.decide import Decision, decide_page
 from rtcguard.policy.model import Policy
+from rtcguard.policy.rule import Subject
 from rtcguard.proxy import streaming
 from rtcguard.proxy.flows import (
     Parties,
@@ -63,9 +65,9 @@ class Documents:
         self._script = lru_cache(maxsize=1000)(self._make_script)
         self._servers = lru_cache(maxsize=1000)(self._make_servers)
 
-    def decide(self, site: str, client: str) -> Decision:
-        """Whether pages of this site may use WebRTC at all for this client."""
-        return decide_page(self.policy.config, site, client)
+    def decide(self, site: str, client: str, user: str) -> Decision:
+        """Whether pages of this site may use WebRTC at all for this client, now."""
+        return decide_page(self.policy.config, _subject(site, client, user))
 
     def servers(self, site: str, client: str) -> tuple[RtcIceServer, ...]:
         """The approved servers, with credentials for this client on this site."""
@@ -76,10 +78,10 @@ class Documents:
         name = hmac.new(self.key, f"{client} {site}".encode(), hashlib.sha256).hexdigest()[:12]
         return tuple(server.to_rtc(60 * minute, name) for server in self.policy.servers)
 
-    def settings(self, site: str, client: str) -> guard.GuardSettings:
+    def settings(self, site: str, client: str, user: str) -> guard.GuardSettings:
         """How the guard of this site's page behaves for this client, now."""
         config = self.policy.config
-        mode = self.decide(site, client).action
+        mode = self.decide(site, client, user).action
         return guard.GuardSettings(
             mode="observe" if config.mode == "monitor" else "block" if mode == "block" else "relay",
             servers=self.servers(site, client),
@@ -88,10 +90,12 @@ class Documents:
             token=mint_token(self.key, client, site),
         )
 
-    def _make_script(self, site: str, client: str, speaker: str, minute: int) -> tuple[str, str]:
+    def _make_script(
+        self, site: str, client: str, user: str, speaker: str, minute: int
+    ) -> tuple[str, str]:
         """The guard's script and its hash; `minute` only makes each minute's its own. `speaker` is
         the site that it may report for."""
-        settings = self.settings(site, client)
+        settings = self.settings(site, client, user)
         if speaker != site:
             settings = replace(settings, token=mint_token(self.key, client, speaker))
         script = guard.script(settings)
@@ -148,7 +152,9 @@ class Documents:
         minute = int(time.time() // 60)
         # Where another origin's script may be what reads it, the token is nobody's.
         speaker = parties.host if is_own_reader(request, parties.host) else ""
-        script, script_hash = self._script(parties.host, parties.client, speaker, minute)
+        script, script_hash = self._script(
+            parties.host, parties.client, parties.user, speaker, minute
+        )
         url = _own_url(request, REPORT_PATH)
         for header in _POLICY_HEADERS:
             values = response.headers.get_all(header)
@@ -204,6 +210,10 @@ class Documents:
         _drop(response.headers, _OF_THE_BODY)
         response.content = put_before(_PRELUDE, script)
         response.headers["cache-control"] = "no-store"
+
+
+def _subject(site: str, client: str, user: str) -> Subject:
+    return Subject(site, client, "outbound", ring="page", user=user, minute=minute_of_week())
 
 
 def _own_url(request: http.Request, path: str) -> str:

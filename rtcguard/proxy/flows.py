@@ -20,6 +20,7 @@ class Parties:
     host: str  # the host name that it asked for, in lower case
     destination: str  # `host:port`
     site: str  # the host name of the page that speaks
+    user: str = ""  # who has signed in at the proxy
 
 
 def parties_of(flow: http.HTTPFlow) -> Parties:

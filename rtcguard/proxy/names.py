@@ -16,6 +16,7 @@ from mitmproxy.net.dns import response_codes
 from rtcguard.errors import ParseError
 from rtcguard.ice import address as addresses
 from rtcguard.network import exchange, sinkhole
+from rtcguard.network.clock import minute_of_week
 from rtcguard.network.names import names_of
 from rtcguard.policy.model import Policy
 from rtcguard.policy.record import Record
@@ -49,7 +50,9 @@ class NameJudge:
             flow.response = None
         with self._closed(flow):
             query = self._query(flow)
-            judged = sinkhole.judge(query, *_parties(flow), self._names, self._policy)
+            judged = sinkhole.judge(
+                query, *_parties(flow), self._names, self._policy, minute_of_week()
+            )
             flow.metadata[_JUDGED] = judged
             if judged.response is not None:
                 self._answer(flow, query, judged)
@@ -66,7 +69,7 @@ class NameJudge:
                 self._names = self._names.leading(answer.targets())
             client, local = _parties(flow)
             concluded = sinkhole.conclude(
-                query, client, local, judged, answer, self._names, self._policy
+                query, client, local, judged, answer, self._names, self._policy, minute_of_week()
             )
             self._answer(flow, query, concluded)
 

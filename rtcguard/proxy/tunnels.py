@@ -35,11 +35,13 @@ class Question:
     the hook's handler to set; where it fails, nothing passes.
 
     `message` is None where it begins as STUN and cannot be read; or `other` says what it is, for
-    people. `told`: the same of this flow is in the ledger already."""
+    people, and `protocol` in the word that rules have for it (`rule.FLOWS`). `told`: the same of
+    this flow is in the ledger already."""
 
     context: Context
     message: stun.Message | None
     other: str = ""
+    protocol: str = ""
     told: bool = False
     passes: bool = False
 

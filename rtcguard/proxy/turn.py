@@ -16,9 +16,11 @@ from mitmproxy.proxy.context import Context
 from rtcguard.ice import address as addresses
 from rtcguard.ice.server import ServerUri
 from rtcguard.network import responder, stream, stun
+from rtcguard.network.clock import minute_of_week
 from rtcguard.policy.decide import Decision, approved_hosts, decide_tunnel, decide_udp
 from rtcguard.policy.model import HostPort, Policy
 from rtcguard.policy.record import Record
+from rtcguard.policy.rule import Subject
 from rtcguard.proxy.datagrams import Datagrams
 from rtcguard.proxy.tunnels import Ended, Question, Raw
 
@@ -80,7 +82,7 @@ class Turn:
         passes = config.mode == "monitor"
         try:
             decision = await self._decide(question, flow)
-            passes |= decision.action == "keep"
+            passes |= decision.action in ("keep", "observe")
             if passes or not question.told:
                 self._record([self._told(question, flow, decision, passes=passes)])
         except Exception as error:
@@ -92,11 +94,34 @@ class Turn:
         message, config = question.message, self._policy.config
         approved = await self._approves(flow)
         if question.other:
-            return decide_udp(config, flow.client[0], question.other, approved=approved)
-        is_turn = message is not None and message.method != stun.BINDING
-        scheme = ("turn" if is_turn else "stun") + ("s" if flow.secure else "")
+            subject = self._subject(flow, question.protocol, "turns")
+            return decide_udp(config, subject, question.other, approved=approved)
+        protocol = "turn" if message is not None and message.method != stun.BINDING else "stun"
+        scheme = protocol + ("s" if flow.secure else "")
+        subject = self._subject(flow, protocol, scheme)
         uri = ServerUri(scheme, *flow.server, flow.transport)
-        return decide_tunnel(config, flow.client[0], uri, approved=approved)
+        return decide_tunnel(config, subject, uri, approved=approved)
+
+    def _subject(self, flow: "_Flow", protocol: str, scheme: str) -> Subject:
+        """What rules see of a flow: its server by its address, and by a name that is not only the
+        client's word. What flows beside STUN is TURN only in DTLS."""
+        hosts = [flow.server[0]]
+        if flow.name not in ("", hosts[0]) and flow.secure and not ctx.options.ssl_insecure:
+            hosts.append(flow.name)
+        is_turn = protocol in ("stun", "turn", "dtls")
+        uris = [ServerUri(scheme, host, flow.server[1], flow.transport) for host in hosts]
+        return Subject(
+            site="",
+            client=flow.client[0],
+            direction="outbound",
+            ring="network",
+            user=flow.user,
+            server=" ".join(map(str, uris)) if is_turn else "",
+            destination=" ".join(hosts),
+            port=flow.server[1],
+            protocol=protocol,
+            minute=minute_of_week(),
+        )
 
     def _told(
         self, question: Question, flow: "_Flow", decision: Decision, *, passes: bool
@@ -180,6 +205,7 @@ class _Flow:
     transport: Literal["tcp", "udp"]
     secure: bool  # TLS, opened here
     name: str  # what the client called the server, in CONNECT, SOCKS or TLS; empty: by its address
+    user: str = ""  # who has signed in at the proxy
 
     def record(self, kind: str, action: str, rule: str, reason: str) -> Record:
         made = responder.record_of(action, self.client, self.server, reason, rule)

@@ -1,7 +1,7 @@
 """What is decided about each finding of a message, what is written over it, what is recorded."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
 
@@ -38,6 +38,8 @@ DONE: Final = {
     "strip": "stripped",
     "block": "blocked",
     "observe": "observed",
+    "drop": "stripped",
+    "replace": "stripped",
 }
 
 
@@ -103,6 +105,7 @@ class Judge:
         self.blocked = ""
         self.has_findings = False
         self.has_servers = False
+        self.names_servers = self.replaces_servers = False  # any; any that is not just dropped
         self.is_full = False
         self.unsettled = False  # what was edited is no plain candidate: it is to be seen again
         self._message, self._config = message, config
@@ -117,10 +120,14 @@ class Judge:
                 message.direction,
                 message.destination,
                 message.path if config.index.names_paths else "",
+                message.protocol,
+                message.user,
+                str(message.minute) if config.index.names_times else "",
             ),
             message.confirmed,
         )
         self._memory.trim()
+        self._subject = subject_of(message)
         # By what they tell, so that a candidate repeated in each section is one event.
         self._records: dict[_Key, Record] = {}
 
@@ -366,12 +373,17 @@ class Judge:
     def server(self, view: View, at: ServerAt) -> None:
         """Decides an ICE server that a site tells its client of; it is overwritten by a name that
         nobody has."""
-        self.has_servers = True
+        self.has_servers = self.names_servers = True
         if addresses.is_unroutable(at.uri.host) or view.covers(at.start):
             return
         self._count()
-        decision = decide_server(self._config, at.uri)
-        if decision.action == "strip" and not self._replace(view, at.start, at.end, making.nowhere):
+        decision = decide_server(self._config, self._subject, at.uri)
+        self.replaces_servers = self.replaces_servers or decision.action != "drop"
+        if decision.action == "block":
+            self.block(decision.reason)
+        elif decision.action not in ("keep", "observe") and not self._replace(
+            view, at.start, at.end, making.nowhere
+        ):
             self.block("an ICE server in it cannot be overwritten in place")
         destination = addresses.host_port(at.uri.host, at.uri.port)
         self._add(*self._recorded("server", decision, "", 0, "", "", destination))
@@ -386,17 +398,7 @@ class Judge:
     # Deciding and recording -------------------------------------------------------------------
 
     def _decide(self, kind: str, address: str, transport: str = "") -> Decision:
-        message = self._message
-        subject = Subject(
-            site=message.site,
-            client=message.client,
-            direction=message.direction,
-            candidate=kind,
-            address=address,
-            transport=transport,
-            path=message.path,
-            confirmed=message.confirmed,
-        )
+        subject = replace(self._subject, candidate=kind, address=address, transport=transport)
         decision = decide(self._config, subject)
         if decision.action == "block":
             self.block(decision.reason)
@@ -441,6 +443,23 @@ class Judge:
             reason=reason,
         )
         return (what, action, address, port, kind, reason, destination), record
+
+
+def subject_of(message: Message) -> Subject:
+    """What rules see of a message as a whole."""
+    host, _, port = message.destination.rpartition(":")
+    return Subject(
+        site=message.site,
+        client=message.client,
+        direction=message.direction,
+        path=message.path,
+        confirmed=message.confirmed,
+        user=message.user,
+        destination=host.strip("[]"),
+        port=int(port) if port.isascii() and port.isdigit() else 0,
+        protocol=message.protocol,
+        minute=message.minute,
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -15,7 +15,7 @@ from rtcguard.ice.server import RtcIceServer, parse_uri
 from rtcguard.policy.decide import decide_server
 from rtcguard.policy.model import Config
 from rtcguard.policy.record import Record
-from rtcguard.signaling.judge import DONE
+from rtcguard.signaling.judge import DONE, subject_of
 from rtcguard.signaling.message import Message
 
 # A link and its parameters; a comma within quotes ends none (RFC 8288 section 3).
@@ -38,6 +38,7 @@ def rewrite_links(
     """
     links = [found[1].strip() for value in values for found in _LINK.finditer(value)]
     kept: list[str] = []
+    subject, replaces = subject_of(message), False
     records: list[Record] = []
     for link in links:
         target = _TARGET.match(link)
@@ -48,8 +49,9 @@ def rewrite_links(
             uri = parse_uri(target[1])
         except ParseError:
             continue  # no client can use it
-        decision = decide_server(config, uri)
-        stays = decision.action != "strip" or config.mode == "monitor"
+        decision = decide_server(config, subject, uri)
+        replaces = replaces or decision.action != "drop"
+        stays = decision.action in ("keep", "observe") or config.mode == "monitor"
         if stays:
             kept.append(link)
         action = DONE[decision.action]
@@ -68,6 +70,8 @@ def rewrite_links(
         )
     if config.mode == "monitor":
         return list(values), records
+    if not replaces:
+        return kept, records
     offered = [_link(server, url) for server in message.servers for url in server["urls"]]
     return [one for one in offered if one not in kept] + kept, records
 

@@ -15,9 +15,11 @@ class Message:
     """One HTTP body, WebSocket message or URL, decoded from any content encoding.
 
     `site` is the host name of the page that speaks, `destination` the `host:port` that it speaks
-    to, `path` where on it. `confirmed`: the ring that is known to keep the client's side of this
-    site to relays (`policy/decide.py`). `servers` are the approved ones, with credentials for this
-    client: what the site's own lists of ICE servers get.
+    to, `path` where on it, `protocol` what carries it (`http` or `websocket`; empty: not known).
+    `user` has signed in at the proxy, `minute` is that of the week (`Subject`). `confirmed`: the
+    ring that is known to keep the client's side of this site to relays (`policy/decide.py`).
+    `servers` are the approved ones, with credentials for this client: what the site's own lists of
+    ICE servers get.
     """
 
     content: bytes
@@ -26,6 +28,9 @@ class Message:
     client: str = ""
     destination: str = ""
     path: str = ""
+    protocol: str = ""
+    user: str = ""
+    minute: int = -1
     confirmed: Confirmed = ""
     servers: tuple[RtcIceServer, ...] = ()
 

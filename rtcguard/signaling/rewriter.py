@@ -64,7 +64,8 @@ def _rewrite(message: Message, config: Config, passes: int) -> Rewrite:
         return Rewrite(message.content, records)
     made = walk.made()
     if message.direction == "inbound" and walk.judge.has_servers and offers.is_free(made):
-        made = offers.with_servers(made, message.servers)
+        dropped = walk.judge.names_servers and not walk.judge.replaces_servers
+        made = offers.with_servers(made, () if dropped else message.servers)
     if walk.judge.blocked:
         return Rewrite(b"", records, walk.judge.blocked)
     if not (walk.unsettled or walk.judge.unsettled) or made == message.content:

@@ -68,7 +68,7 @@ def judge(
 ) -> Judged:
     of = of or policy()
     names = names or names_of(of.config)
-    return sinkhole.judge(query(name, rdtype, use_edns=0, **how), client, local, names, of)
+    return sinkhole.judge(query(name, rdtype, use_edns=0, **how), client, local, names, of, -1)
 
 
 def rcode(judged: Judged) -> str:
@@ -86,14 +86,14 @@ def upstream(name: str, *records: str, asked: str = "A", of: Policy | None = Non
     of = of or policy()
     names = names_of(of.config)
     made = query(name, asked)
-    first = sinkhole.judge(made, CLIENT, LOCAL, names, of)
+    first = sinkhole.judge(made, CLIENT, LOCAL, names, of, -1)
     assert first.response is None
     response = dns.message.make_response(made)
     for record in records:
         owner, rdtype, text = record.split(None, 2)
         response.answer.append(dns.rrset.from_text(owner, 60, "IN", rdtype, text))
     answer = sinkhole.read(response, names, of)
-    return sinkhole.conclude(made, CLIENT, LOCAL, first, answer, names, of)
+    return sinkhole.conclude(made, CLIENT, LOCAL, first, answer, names, of, -1)
 
 
 # Names ------------------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ def test_a_stun_name_does_not_exist(rdtype: str) -> None:
 def test_a_query_without_edns_gets_none() -> None:
     of = policy()
     made = query("stun.example.org", use_edns=False)
-    judged = sinkhole.judge(made, CLIENT, LOCAL, names_of(of.config), of)
+    judged = sinkhole.judge(made, CLIENT, LOCAL, names_of(of.config), of, -1)
     assert judged.response is not None and judged.response.edns == -1
 
 
@@ -198,11 +198,11 @@ def test_seen_names_are_tied_to_their_addresses() -> None:
     of = policy()
     names = names_of(of.config).learning(["www.example.net"])
     made = query("www.example.net")
-    judged = sinkhole.judge(made, CLIENT, LOCAL, names, of)
+    judged = sinkhole.judge(made, CLIENT, LOCAL, names, of, -1)
     answer = Answer(
         dns.rcode.NOERROR, (dns.rrset.from_text("www.example.net.", 60, "IN", "A", "192.0.2.7"),)
     )
-    done = sinkhole.conclude(made, CLIENT, LOCAL, judged, answer, names, of)
+    done = sinkhole.conclude(made, CLIENT, LOCAL, judged, answer, names, of, -1)
     (record,) = done.records
     assert (record.action, record.destination) == ("observed", "192.0.2.7")
 
@@ -351,7 +351,7 @@ def test_other_classes_are_refused(rdclass: str) -> None:
 def test_a_newer_edns_is_told_which_one_we_have() -> None:
     of = policy()
     made = dns.message.make_query("example.org", "A", use_edns=1)
-    judged = sinkhole.judge(made, CLIENT, LOCAL, names_of(of.config), of)
+    judged = sinkhole.judge(made, CLIENT, LOCAL, names_of(of.config), of, -1)
     assert rcode(judged) == "BADVERS"
     assert judged.response is not None and judged.response.edns == 0
 
@@ -445,7 +445,7 @@ def answered(wire: bytes) -> bytes | None:
     of, made = policy(), exchange.parse(wire)
     if not isinstance(made, dns.message.QueryMessage):
         return made
-    judged = sinkhole.judge(made, CLIENT, LOCAL, names_of(of.config), of)
+    judged = sinkhole.judge(made, CLIENT, LOCAL, names_of(of.config), of, -1)
     response = judged.response
     if response is None:
         response = exchange.failed(made, dns.edns.EDECode.NETWORK_ERROR, "none")
@@ -516,7 +516,7 @@ def test_ten_thousand_broken_answers_of_an_upstream() -> None:
         if not asked.is_response(response) or response.rcode() not in (0, 3):
             continue
         judged += 1
-        first = sinkhole.judge(asked, CLIENT, LOCAL, names, of)
+        first = sinkhole.judge(asked, CLIENT, LOCAL, names, of, -1)
         done = sinkhole.conclude(
             asked, CLIENT, LOCAL, first, sinkhole.read(response, names, of), names, of
         )

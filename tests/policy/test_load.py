@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rtcguard.errors import ConfigError
-from rtcguard.policy import model
+from rtcguard.policy import model, rule
 from rtcguard.policy.load import load
 from tests.policy import editor, table
 
@@ -245,9 +245,9 @@ ledger: {keep: 2w}
         inbound="strip",
         page=model.Page(guard=False),
         rules=(
-            model.Rule(
+            rule.Rule(
                 "in-house meetings stay direct inside the office",
-                model.Match(
+                rule.Match(
                     site=("*.meet.example.org",),
                     client=(ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8")),
                     direction=("outbound",),
@@ -256,9 +256,9 @@ ledger: {keep: 2w}
                 ),
                 "keep",
             ),
-            model.Rule(
+            rule.Rule(
                 "no WebRTC for guests",
-                model.Match(client=(ipaddress.ip_network("10.9.0.0/16"),)),
+                rule.Match(client=(ipaddress.ip_network("10.9.0.0/16"),)),
                 "block",
             ),
         ),
