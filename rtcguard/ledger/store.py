@@ -177,14 +177,15 @@ class Store:
             if count < _AT_ONCE:
                 return gone
 
-    def guard_seen(self, client: str, site: str, since: str) -> bool:
-        """Whether the page guard has reported in for this client and site since then."""
+    def guard_seen(self, client: str, site: str, since: str, *, watches: bool = False) -> bool:
+        """Whether the page guard has reported in for this client and site since then, and was in
+        force the last time; or, where `watches` is set, only watched."""
         row = self._db.execute(
-            "SELECT 1 FROM events WHERE kind = 'guard' AND client = ? AND site = ? AND time >= ?"
-            " LIMIT 1",
+            "SELECT would FROM events WHERE kind = 'guard' AND client = ? AND site = ?"
+            " AND time >= ? ORDER BY time DESC LIMIT 1",
             (self._mask(client), site, since),
         ).fetchone()
-        return row is not None
+        return row is not None and (watches or not row[0])
 
     def ring_up(self, node: str, ring: str, name: str, until: str, detail: str) -> None:
         """A part of a ring says that it is in force until then, unless it says so again before.
@@ -241,7 +242,8 @@ class Store:
         """The hosts of ICE servers that were taken from pages since then, the last ones first."""
         rows = self._db.execute(
             "SELECT iif(name != '', name, destination) AS host, MAX(time) FROM events"
-            " WHERE kind = 'server' AND action IN ('stripped', 'refused', 'blocked')"
+            " WHERE kind = 'server' AND iif(would = '', action, would)"
+            " IN ('stripped', 'refused', 'blocked')"
             " AND time >= ? GROUP BY host ORDER BY 2 DESC LIMIT ?",
             (since, most),
         ).fetchall()

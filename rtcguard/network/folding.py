@@ -22,7 +22,7 @@ _FRAGMENTS: Final = 16
 _KINDS: Final = 256
 _OTHERS: Final = f"packets beyond the {_KINDS} kinds and destinations of this client in a minute"
 
-_Kind = tuple[str, str, str, str, str]
+_Kind = tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -115,4 +115,6 @@ class Folding:
 
 
 def _kind(record: Record) -> _Kind:
-    return record.client, record.destination, record.action, record.rule, record.reason
+    return (
+        record.client, record.destination, record.action, record.would, record.rule, record.reason
+    )  # fmt: skip

@@ -8,12 +8,16 @@ and holds for the next such request until the minute, or the policy, ends.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Final
 
 from rtcguard.network import responder
 from rtcguard.network.admission import STRANGER, Admission
 from rtcguard.network.folding import Folding, Tally
 from rtcguard.policy.model import HostPort, Policy
 from rtcguard.policy.record import Record
+
+# What the responder does is done in monitor mode too, and told as such.
+_NOTHING_TO_PASS_ON: Final = "in monitor mode too, for a responder has nothing to pass on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,8 @@ class Reception:
             admission.grant(place, 1, now)
         known = None
         for record in reply.records:
+            if self.policy.config.mode == "monitor" and record.action != "observed":
+                record = replace(record, reason=f"{record.reason}; {_NOTHING_TO_PASS_ON}")
             tally = self.record(record, now, carrier)
             known = None if reply.datagram is None else Known(tally, place)
         return Judgement(reply.datagram, known)

@@ -69,7 +69,6 @@ def answer(
     """Judges one datagram; total: no packet makes it raise.
 
     `source` and `destination` are the packet's own, as numeric addresses without brackets.
-    In monitor mode it refuses too: a responder has nothing that it could pass on unchanged.
     """
     try:
         message = stun.parse(packet)
@@ -110,8 +109,6 @@ def answer(
     else:
         datagram = _error(message, fingerprint, _FORBIDDEN)
         action, outcome = "refused", "refused with 403 Forbidden"
-    if policy.config.mode == "monitor":
-        outcome += ", in monitor mode too: a responder has nothing to pass on"
     ufrag = _sender_ufrag(message)
     record = record_of(action, source, destination, f"{what}: {outcome}", rule, ufrag)
     return Reply(datagram, (record,))

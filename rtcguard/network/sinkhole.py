@@ -31,6 +31,7 @@ from rtcguard.network.names import Known, Names, decide, subject_of
 from rtcguard.policy.decide import Decision
 from rtcguard.policy.model import Policy
 from rtcguard.policy.record import Record
+from rtcguard.policy.told import DONE_TO_NAMES, told
 
 _MOST_TOLD: Final = 16  # addresses of one answer that the ledger is told
 
@@ -194,22 +195,17 @@ def _told(
         return []
     decision = judged.decision
     rdtype = dns.rdatatype.to_text(query.question[0].rdtype)
+    reason = f"{rdtype}: {decision.reason}"
     if sunk:
         done = f"answered with {', '.join(hosts)}" if hosts else "answered without an address"
-        action, reason = "refused", f"{rdtype}: {done}; {decision.reason}"
-    elif decision.action == "keep":
-        action, reason = "kept", f"{rdtype}: {decision.reason}"
-    elif decision.action == "observe":
-        action, reason = "observed", f"{rdtype}: {decision.reason}"
-    else:
-        action, reason = "observed", f"{rdtype}: would be refused: {decision.reason}"
-    if action == "kept" and not hosts:
+        reason = f"{rdtype}: {done}; {decision.reason}"
+    if decision.action == "keep" and not (hosts or decision.monitored):
         return []
-    return [
+    records = (
         Record(
             ring="network",
             kind="name",
-            action=action,
+            action=DONE_TO_NAMES[decision.action],
             direction="outbound",
             client=client,
             destination=host,
@@ -218,4 +214,6 @@ def _told(
             reason=reason,
         )
         for host in (hosts[:_MOST_TOLD] or [""])
-    ]
+    )
+    mode = policy.config.mode
+    return [one for record in records for one in told(record, decision, mode, DONE_TO_NAMES)]

@@ -15,6 +15,8 @@ from rtcguard.ice import address as addresses
 from rtcguard.ice import candidate as candidates
 from rtcguard.ice.server import ServerUri, parse_uri
 from rtcguard.page.guard import GuardSettings, Mode
+from rtcguard.policy import rule, told
+from rtcguard.policy.decide import PAGES_BY_DEFAULT, Decision
 from rtcguard.policy.record import Record
 
 MAX_BODY: Final = 65536  # bytes
@@ -26,11 +28,6 @@ _MEMBERS: Final = {
     "guard": {"token", "kind"},
     "connection": {"token", "kind", "policy", "urls", "via"},
     "candidate": {"token", "kind", "candidate"},
-}
-_CONNECTION_ACTION: Final[dict[Mode, str]] = {
-    "relay": "scrubbed",
-    "block": "blocked",
-    "observe": "observed",
 }
 _NO_RELAY: Final = "no approved TURN server is configured: add one under relay.servers"
 _UFRAG: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_")
@@ -59,10 +56,11 @@ def read_report(
     site: str,
     client: str,
     settings: GuardSettings,
-    rule: str = "default:page",
+    decision: Decision = PAGES_BY_DEFAULT,
 ) -> list[Record]:
     """The records that one report's body makes, `settings` being what the page's guard was given
-    (its token is not looked at) and `rule` what decided them.
+    (its token is not looked at) and `decision` what was decided of such pages. A guard that only
+    observes has records that say what one in force would have done.
 
     Raises ParseError for everything that the guard does not send, a wrong token included.
     """
@@ -72,6 +70,10 @@ def read_report(
     kind = _text(report, "kind", 16)
     if set(report) != _MEMBERS.get(kind):
         raise ParseError(f"not a report of any kind: {kind!r} with {sorted(report)!r}"[:200])
+    enforced: Mode = settings.mode
+    mode: rule.Mode = "enforce"
+    if settings.mode == "observe":
+        enforced, mode = "block" if decision.action == "block" else "relay", "monitor"
     base = Record(
         ring="page",
         kind=kind,
@@ -79,15 +81,23 @@ def read_report(
         direction="outbound",
         site=site,
         client=client,
-        rule=rule,
+        rule=decision.rule,
     )
     if kind == "connection":
-        return _connection(report, base, settings)
-    if kind == "candidate":
-        return [_candidate(report, base)]
-    observes = settings.mode == "observe"
-    reason = "the page guard is " + ("there and changes nothing" if observes else "in force")
-    return [replace(base, reason=reason)]
+        connection, *servers = _connection(report, base, replace(settings, mode=enforced))
+        records = [*told.monitored(connection, decision, told.DONE_TO_PAGES), connection, *servers]
+    elif kind == "candidate":
+        # A guard in force cannot take away what the page has seen already.
+        action = (
+            ("blocked" if enforced == "block" else "stripped") if mode == "monitor" else "observed"
+        )
+        records = [replace(_candidate(report, base), action=action)]
+    elif mode == "monitor":
+        action = told.DONE_TO_PAGES[decision.action]
+        records = [replace(base, action=action, reason="the page guard is there and only watches")]
+    else:
+        records = [replace(base, reason="the page guard is in force")]
+    return [told.in_mode(record, mode) for record in records]
 
 
 def _read(body: bytes) -> dict[str, object]:
@@ -111,18 +121,15 @@ def _connection(report: dict[str, object], base: Record, settings: GuardSettings
     if not isinstance(urls, list) or len(urls) > MAX_URLS:
         raise ParseError(f"urls are a list of at most {MAX_URLS}")
     texts = [_string(url, "a URL", MAX_URL) for url in urls]
-    done = {
-        "relay": "made relay-only",
-        "block": "blocked: the constructor throws NotAllowedError",
-        "observe": "left as it was",
-    }[settings.mode]
+    blocks = settings.mode == "block"
+    done = "blocked: the constructor throws NotAllowedError" if blocks else "made relay-only"
     count = f"{len(texts)} server URL{'' if len(texts) == 1 else 's'}"
     reason = f"the page asked for policy {policy!r} and {count} by {via}; {done}"
-    if settings.mode == "relay" and settings.site_servers == "drop" and not settings.servers:
+    if not blocks and settings.site_servers == "drop" and not settings.servers:
         reason += f"; {_NO_RELAY}"
     approved = _approved(settings)
     return [
-        replace(base, action=_CONNECTION_ACTION[settings.mode], reason=reason),
+        replace(base, action="blocked" if blocks else "scrubbed", reason=reason),
         *(_server(text, base, settings, approved) for text in texts),
     ]
 
@@ -134,7 +141,7 @@ def _server(
         uri = parse_uri(text.strip())
     except ParseError:
         # The browser refuses what it cannot read; the guard hands nothing else through.
-        action = {"relay": "refused", "block": "blocked", "observe": "observed"}[settings.mode]
+        action = "blocked" if settings.mode == "block" else "refused"
         reason = f"not a URL of a STUN or TURN server: {text[:80]!r}"
         return replace(base, kind="server", action=action, reason=reason)
     action, reason = _verdict(uri, settings, approved)
@@ -154,8 +161,6 @@ def _verdict(
     uri: ServerUri, settings: GuardSettings, approved: set[tuple[str, int, str]]
 ) -> tuple[str, str]:
     """Action and reason for one server that a page asked for, as the guard treats it."""
-    if settings.mode == "observe":
-        return "observed", f"the page asked for {uri}"
     if settings.mode == "block":
         return "blocked", f"the page asked for {uri}, and no connection is made"
     if not uri.is_turn:

@@ -3,8 +3,11 @@
 For each question (`questions.py`) the first rule that matches wins; what no rule names follows the
 defaults, which carry names of their own (`default:…`), so that every event can tell why it was
 decided as it was.
+
+A rule in monitor mode decides nothing: what it would have changed is told beside the decision.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
@@ -12,7 +15,7 @@ from typing import Final
 from rtcguard.ice import address as addresses
 from rtcguard.ice.server import ServerUri, parse_uri
 from rtcguard.policy.model import Config, Relay
-from rtcguard.policy.questions import decides_flows, decides_pages
+from rtcguard.policy.questions import Question, decides_flows, decides_pages
 from rtcguard.policy.rule import OF_SERVERS, OPAQUE, Rule, RuleAction, Subject
 
 _CONFIRMED: Final = {
@@ -26,15 +29,49 @@ class Decision:
     action: RuleAction
     rule: str
     reason: str
+    monitored: tuple["Decision", ...] = ()
+    """What rules in monitor mode would have decided, in their order."""
+
+
+PAGES_BY_DEFAULT: Final = Decision(
+    "scrub", "default:page", "WebRTC goes through approved relays only"
+)
+
+
+def _ask(
+    config: Config,
+    question: Question,
+    subject: Subject,
+    decide: Callable[[Iterable[Rule]], Decision],
+) -> Decision:
+    """Decides by the rules that match. Each one in monitor mode is tried as if it were in force
+    with those that are; what comes out is told where it is the rule's doing."""
+    if not config.index.monitors:
+        return decide(config.index.all(question, subject))
+    matching = list(config.index.all(question, subject))
+    decision = decide(rule for rule in matching if rule.mode == "enforce")
+    monitored = []
+    for tried in matching:
+        if tried.mode == "monitor":
+            would = decide(rule for rule in matching if rule.mode == "enforce" or rule is tried)
+            if would.rule == tried.name or would.action != decision.action:
+                reason = f"rule {tried.name!r}, in monitor mode, says {tried.action}"
+                monitored.append(replace(would, rule=tried.name, reason=reason))
+    return replace(decision, monitored=tuple(monitored)) if monitored else decision
 
 
 def decide(config: Config, subject: Subject) -> Decision:
     """What happens to one candidate."""
-    opaque = subject.candidate == OPAQUE
-    rule = config.index.first("opaque" if opaque else "candidate", subject)
-    if rule is not None:
-        return _by_rule(rule)
-    if opaque:
+    question: Question = "opaque" if subject.candidate == OPAQUE else "candidate"
+
+    def by(rules: Iterable[Rule]) -> Decision:
+        return _first(rules) or _by_default(config, subject)
+
+    return _ask(config, question, subject, by)
+
+
+def _by_default(config: Config, subject: Subject) -> Decision:
+    if subject.candidate == OPAQUE:
         return Decision("observe", "default:opaque", "a description that cannot be read")
     if subject.direction == "inbound":
         return _inbound(config, subject)
@@ -55,12 +92,16 @@ def decide_page(config: Config, subject: Subject) -> Decision:
     The first rule for this site and client that lets anything pass keeps the page from being
     blocked, even one on some candidates only; which ones pass is then for ring 2, which sees them.
     """
-    for rule in config.index.all("page", subject):
-        if rule.action != "block":
-            break
-        if decides_pages(rule):
-            return _by_rule(rule)
-    return Decision("scrub", "default:page", "WebRTC goes through approved relays only")
+
+    def by(rules: Iterable[Rule]) -> Decision:
+        for rule in rules:
+            if rule.action != "block":
+                break
+            if decides_pages(rule):
+                return _by_rule(rule)
+        return PAGES_BY_DEFAULT
+
+    return _ask(config, "page", subject, by)
 
 
 def decide_server(config: Config, subject: Subject, uri: ServerUri) -> Decision:
@@ -68,12 +109,19 @@ def decide_server(config: Config, subject: Subject, uri: ServerUri) -> Decision:
     speak for goes: by `drop` nothing comes in its place, by `replace` and the defaults (`strip`)
     the approved servers do; by `block` the whole message goes."""
     approved = _key(uri) in _approved(config.relay)
-    if config.index.has("server"):
-        rule = config.index.first("server", replace(subject, server=str(uri)))
-        if rule is not None and rule.action == "replace" and approved:
-            return Decision("keep", rule.name, "this TURN server is an approved one itself")
-        if rule is not None:
-            return _by_rule(rule)
+
+    def by(rules: Iterable[Rule]) -> Decision:
+        decision = _first(rules) or _server_by_default(config, uri, approved=approved)
+        if decision.action == "replace" and approved:
+            return Decision("keep", decision.rule, "this TURN server is an approved one itself")
+        return decision
+
+    if not config.index.has("server"):
+        return by(())
+    return _ask(config, "server", replace(subject, server=str(uri)), by)
+
+
+def _server_by_default(config: Config, uri: ServerUri, *, approved: bool) -> Decision:
     if not uri.is_turn:
         return Decision("strip", "default:servers", "a STUN server would see the client's address")
     if approved:
@@ -90,9 +138,14 @@ def decide_tunnel(config: Config, subject: Subject, uri: ServerUri, *, approved:
     """Whether a connection through the proxy on which a client speaks STUN may go on: `keep` and
     `observe`, or `block`. Which page it is for, nobody says. `approved`: the server is in
     `approved_hosts`."""
-    decision = _of_flow(config, subject, approved=approved)
-    if decision is not None:
-        return decision
+
+    def by(rules: Iterable[Rule]) -> Decision:
+        return _of_flow(rules, approved=approved) or _tunnel_by_default(config, uri)
+
+    return _ask(config, "flow", subject, by)
+
+
+def _tunnel_by_default(config: Config, uri: ServerUri) -> Decision:
     if uri.is_turn and config.relay.site_servers == "keep":
         return Decision(
             "keep", "relay:site_servers", "the configuration keeps TURN servers of sites"
@@ -108,20 +161,22 @@ def decide_tunnel(config: Config, subject: Subject, uri: ServerUri, *, approved:
 def decide_udp(config: Config, subject: Subject, what: str, *, approved: bool) -> Decision:
     """The same for UDP that is neither STUN nor DNS; `what` it is, for people. To an approved
     server it passes (ChannelData, DTLS), to no other: nothing of it can be judged."""
-    decision = _of_flow(config, subject, approved=approved)
-    if decision is not None:
-        return decision
     reason = f"{what}: UDP goes to TURN servers that relay.servers names, and nowhere else"
-    return Decision("block", "default:udp", reason)
+    default = Decision("block", "default:udp", reason)
+
+    def by(rules: Iterable[Rule]) -> Decision:
+        return _of_flow(rules, approved=approved) or default
+
+    return _ask(config, "flow", subject, by)
 
 
-def _of_flow(config: Config, subject: Subject, *, approved: bool) -> Decision | None:
+def _of_flow(rules: Iterable[Rule], *, approved: bool) -> Decision | None:
     """What rules say of a flow, and that approved servers are; None: a default decides.
 
     As with pages, the first rule that lets anything pass keeps later ones from blocking the flow as
     a whole. `drop` and `replace` are of lists: the approved servers, which come in the place of
     others, can be reached all the same."""
-    for rule in config.index.all("flow", subject):
+    for rule in rules:
         if decides_flows(rule) and rule.action not in OF_SERVERS:
             return _by_rule(rule)
         if decides_flows(rule) and not approved:
@@ -135,19 +190,16 @@ def decide_name(config: Config, subject: Subject) -> Decision:
     """What becomes of a STUN or TURN server's name that a client asks for: it goes on by `keep` and
     `observe` alone. Which page asks, nobody says; so rules on sites do not speak of it, and rules
     on candidates neither."""
-    rule = config.index.first("name", subject)
-    if rule is not None:
-        return _by_rule(rule)
-    return Decision("strip", "default:names", "a STUN server would see the client's address")
+    default = Decision("strip", "default:names", "a STUN server would see the client's address")
+    return _ask(config, "name", subject, lambda rules: _first(rules) or default)
 
 
 def decide_tls(config: Config, subject: Subject) -> Decision:
     """Whether a TLS connection at the proxy is opened (`intercept`) or goes on untouched (`pass`).
     Its `site` is the host name that the client asked for, as is `destination`."""
-    rule = config.index.first("tls", subject)
-    if rule is not None:
-        return _by_rule(rule)
-    return Decision("intercept", "default:tls", "TLS is opened, so that what it carries is judged")
+    reason = "TLS is opened, so that what it carries is judged"
+    default = Decision("intercept", "default:tls", reason)
+    return _ask(config, "tls", subject, lambda rules: _first(rules) or default)
 
 
 def approved_names(relay: Relay) -> frozenset[str]:
@@ -170,6 +222,11 @@ def approved_hosts(relay: Relay, transport: str) -> frozenset[tuple[str, int]]:
     or for `tcp` (TLS too)."""
     uris = [parse_uri(url) for server in relay.servers for url in server.urls]
     return frozenset(_key(uri) for uri in uris if uri.transport == transport)
+
+
+def _first(rules: Iterable[Rule]) -> Decision | None:
+    """What the first rule says; None where there is none."""
+    return next(map(_by_rule, rules), None)
 
 
 def _by_rule(rule: Rule) -> Decision:

@@ -103,6 +103,7 @@ class Rules:
             places = [place for place, rule in enumerate(rules) if speaks(rule, question)]
             self._of[question] = index.part(places, _WHOLE.get(question))
         keys = frozenset[str]().union(*(asked(rule.match) for rule in rules))
+        self.monitors = any(rule.mode == "monitor" for rule in rules)
         self.names_paths = "path" in keys
         self.names_times = "time" in keys
 

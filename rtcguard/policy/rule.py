@@ -27,6 +27,8 @@ RuleAction = Literal[
 RULE_ACTIONS: Final = get_args(RuleAction)
 OF_SERVERS: Final = ("drop", "replace")  # actions for entries of lists of ICE servers
 OF_TLS: Final = ("intercept", "pass")  # actions for TLS at the proxy
+Mode = Literal["enforce", "monitor"]
+MODES: Final = get_args(Mode)
 Confirmed = Literal["", "page", "network"]
 Span = tuple[int, int]  # the first and the last of ports, or of minutes of the week
 
@@ -110,6 +112,6 @@ class Rule:
     name: str
     match: Match
     action: RuleAction
-    mode: Literal["enforce", "monitor"] = "enforce"
+    mode: Mode = "enforce"
     file: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)

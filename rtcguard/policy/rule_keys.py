@@ -1,5 +1,7 @@
 """The key `rules` of the configuration: what each rule names, and what it does."""
 
+from typing import Final
+
 import yaml
 
 from rtcguard.policy import rule
@@ -67,13 +69,15 @@ _RULE: Keys = {
     "name": _name.about("What reports and the ledger call it; no two rules have one name."),
     "match": _match.about("What it speaks of: lists are any of, keys are all of; {} is all."),
     "action": choice(*rule.RULE_ACTIONS).about("What is done; the first rule that matches wins."),
+    "mode": choice(*rule.MODES).about("monitor: record what it would do; the next ones decide."),
 }
+_NEEDED: Final = ("name", "match", "action")
 
 
-@takes(mapping_schema(_RULE, list(_RULE)))
+@takes(mapping_schema(_RULE, list(_NEEDED)))
 def _rule(reader: Yaml, node: yaml.Node, path: str) -> rule.Rule | None:
     values = reader.mapping(node, path, _RULE)
-    missing = [key for key in _RULE if key not in values]
+    missing = [key for key in _NEEDED if key not in values]
     if missing:
         reader.mistake(node, f"{path} needs {' and '.join(missing)}")
     if reader.mistakes:

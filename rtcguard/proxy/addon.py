@@ -16,6 +16,8 @@ from rtcguard.network.clock import minute_of_week
 from rtcguard.page.report import read_report
 from rtcguard.policy.model import Policy
 from rtcguard.policy.record import Record
+from rtcguard.policy.rule import Confirmed as Ring
+from rtcguard.policy.told import in_mode
 from rtcguard.proxy import flows, interim  # noqa: F401  the latter mends mitmproxy
 from rtcguard.proxy.bodies import LIMIT, Plan, request_plan, response_plan, unread_plan
 from rtcguard.proxy.confirmed import Confirmed
@@ -145,18 +147,18 @@ class RtcGuard:
         self, plan: Plan, flow: http.HTTPFlow, direction: Direction, message: http.Message
     ) -> None:
         """Sets how a body goes on; one that is to be judged whole is held, as mitmproxy does."""
-        withhold = partial(self._tell, flow, direction, "blocked", _TOO_LARGE)
+        too_large = partial(self._passes_unjudged, flow, direction, _TOO_LARGE)
         match plan:
             case Plan.PASS:
                 message.stream = True
             case Plan.SMALL:
                 flow.metadata[_UNREAD] = True
             case Plan.GATE:
-                strict = flows.head_of(message).is_description and not self._lenient
+                strict = flows.head_of(message).is_description
                 judge = self._judge_of(flow, direction, message)
-                message.stream = Gate(judge, LIMIT, withhold if strict else None)
+                message.stream = Gate(judge, LIMIT, too_large if strict else None)
             case Plan.LINES:
-                message.stream = Lines(self._judge_of(flow, direction, message), LIMIT, withhold)
+                message.stream = Lines(self._judge_of(flow, direction, message), LIMIT, too_large)
             case Plan.BLOCK:
                 self._stop(flow, direction, _TOO_LARGE)
 
@@ -166,10 +168,9 @@ class RtcGuard:
         """What goes on in place of `content`; None where nothing may."""
         made = rewrite(self._message(flow, direction, content), self._config)
         self._record(made.records)
-        if made.blocked:
-            self._tell(flow, direction, "blocked", made.blocked)
-            return None
-        return made.content
+        if made.blocked or made.would_block:
+            self._tell_judged(flow, direction, "blocked", made.blocked or made.would_block)
+        return None if made.blocked else made.content
 
     def _message(self, flow: http.HTTPFlow, direction: Direction, content: bytes) -> Message:
         parties = flows.parties_of(flow)
@@ -184,7 +185,7 @@ class RtcGuard:
             protocol="http" if flow.websocket is None else "websocket",
             user=parties.user,
             minute=minute_of_week(),
-            confirmed=self._confirmed.by(parties.client, parties.site) if inbound else "",
+            confirmed=self._confirmed_by(parties) if inbound else "",
             servers=self._documents.servers(parties.site, parties.client) if inbound else (),
         )
 
@@ -263,8 +264,15 @@ class RtcGuard:
         if self._config.inbound == "auto":
             parties = flows.parties_of(flow)
             # A firewall does not tell the page of the approved relays: lists of servers do.
-            return self._confirmed.by(parties.client, parties.site) != "page"
+            return self._confirmed_by(parties) != "page"
         return self._config.inbound == "strip"
+
+    def _confirmed_by(self, parties: flows.Parties) -> Ring:
+        return self._confirmed.by(parties.client, parties.site, watches=self._watches)
+
+    @property
+    def _watches(self) -> bool:
+        return self._config.mode == "monitor"
 
     def _is_own(self, flow: http.HTTPFlow) -> bool:
         """Whether the proxy answers this request itself: it is never forwarded."""
@@ -295,25 +303,26 @@ class RtcGuard:
         client, site = parties.client, parties.host
         if request.method == "POST":
             settings = self._documents.settings(site, client, parties.user)
-            rule = self._documents.decide(site, client, parties.user).rule
+            decision = self._documents.decide(site, client, parties.user)
             try:
                 # Also one that is `null`: a sandboxed page's, but every redirect makes one too.
                 if not flows.names_host(request, site):
                     raise ParseError("a page of another origin sent it")
                 body = request.get_content(strict=True) or b""
                 records = read_report(
-                    body, key=self._key, site=site, client=client, settings=settings, rule=rule
+                    body,
+                    key=self._key,
+                    site=site,
+                    client=client,
+                    settings=settings,
+                    decision=decision,
                 )
             except (ParseError, ValueError) as error:
                 reason = f"not a report of this page's guard: {error}"
                 self._tell(flow, "outbound", "refused", reason)
                 return http.Response.make(400, b"", {"cache-control": "no-store"})
-            if settings.mode == "observe":
-                # A guard that only watches confirms nothing, to no process.
-                records = [record for record in records if record.kind != "guard"]
             self._record(records)
-            if settings.mode != "observe":
-                self._confirmed.confirm(client, site)
+            self._confirmed.confirm(client, site, watches=self._watches)
         return http.Response.make(204, b"", {"cache-control": "no-store"})
 
     # Failing closed -------------------------------------------------------------------------
@@ -330,14 +339,13 @@ class RtcGuard:
     @property
     def _lenient(self) -> bool:
         """Whether what cannot be judged goes on all the same."""
-        return self._config.on_error == "pass" or self._config.mode == "monitor"
+        return self._config.on_error == "pass" or self._watches
 
     def _tell_failure(self, flow: http.HTTPFlow, direction: Direction, error: Exception) -> None:
         """Tells of a fault; this must not fail itself, whatever is broken."""
         logger.error("%s %s: %r", direction, flow.request.pretty_host, error, exc_info=error)
-        action = "observed" if self._lenient else "blocked"
         try:
-            self._tell(flow, direction, action, f"it could not be judged: {error!r}")
+            self._passes_unjudged(flow, direction, f"it could not be judged: {error!r}")
         except Exception as second:
             logger.error("nor could that be recorded: %r", second)
 
@@ -345,7 +353,13 @@ class RtcGuard:
         """Stops a payload that cannot be judged, unless the configuration lets it pass."""
         if not self._lenient:
             self._refuse(flow, direction, reason)
-        self._tell(flow, direction, "observed" if self._lenient else "blocked", reason)
+        self._passes_unjudged(flow, direction, reason)
+
+    def _passes_unjudged(self, flow: http.HTTPFlow, direction: Direction, reason: str) -> bool:
+        """Tells of what cannot be judged, and says whether it goes on all the same."""
+        action = "observed" if self._config.on_error == "pass" else "blocked"
+        self._tell_judged(flow, direction, action, reason)
+        return self._lenient
 
     def _refuse(self, flow: http.HTTPFlow, direction: Direction, reason: str) -> None:
         """Ends what the flow was about to carry: nothing more of it goes on."""
@@ -360,20 +374,30 @@ class RtcGuard:
             headers = {"content-type": "text/plain", "cache-control": "no-store"}
             self._respond(flow, http.Response.make(403, text, headers))
 
+    def _tell_judged(
+        self, flow: http.HTTPFlow, direction: Direction, action: str, reason: str
+    ) -> None:
+        """Tells of what is done to a payload where the mode is `enforce`."""
+        self._record([in_mode(_payload(flow, direction, action, reason), self._config.mode)])
+
     def _tell(self, flow: http.HTTPFlow, direction: Direction, action: str, reason: str) -> None:
-        parties = flows.parties_of(flow)
-        record = Record(
-            ring="signaling",
-            kind="payload",
-            action=action,
-            direction=direction,
-            site=parties.site,
-            client=parties.client,
-            destination=parties.destination,
-            rule="default:on_error",
-            reason=reason,
-        )
-        self._record([record])
+        """Tells of what was done, whatever the mode."""
+        self._record([_payload(flow, direction, action, reason)])
+
+
+def _payload(flow: http.HTTPFlow, direction: Direction, action: str, reason: str) -> Record:
+    parties = flows.parties_of(flow)
+    return Record(
+        ring="signaling",
+        kind="payload",
+        action=action,
+        direction=direction,
+        site=parties.site,
+        client=parties.client,
+        destination=parties.destination,
+        rule="default:on_error",
+        reason=reason,
+    )
 
 
 def _path(flow: http.HTTPFlow) -> str:

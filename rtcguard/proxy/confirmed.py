@@ -2,6 +2,10 @@
 
 Known is what the page guard reported, to whichever process, and that the firewall is up: both
 answers come from the store. A report to this process counts at once, before its batch is written.
+
+In monitor mode guards only watch. What would be known if they were in force is a question of its
+own (`watches`): a page that was opened in monitor mode owns its host sockets still when the mode
+has become `enforce`, so the last report of a client and site must be of a guard in force.
 """
 
 import time
@@ -19,34 +23,39 @@ from rtcguard.policy.rule import Network, within
 # of the page reports again.
 HOLDS: Final = 24 * 3600.0
 _ASK_AGAIN: Final = 1.0  # seconds until a "no", or the firewall, is asked for again
-_MOST: Final = 10_000  # pairs remembered
+_MOST: Final = 10_000  # answers remembered
 
 
 class Confirmed:
-    """Answers for (client, site); remembers at most `_MOST` pairs."""
+    """Answers for (client, site); remembers at most `_MOST` of them."""
 
     def __init__(self, path: Path, mask: Mask = unmasked) -> None:
         self._store = Store(path, mask)
-        self._known: OrderedDict[tuple[str, str], tuple[bool, float]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str, bool], tuple[bool, float]] = OrderedDict()
         self._held: tuple[Network, ...] = ()
         self._held_until = 0.0
 
-    def confirm(self, client: str, site: str) -> None:
-        """The guard of this site's page has just reported in for this client."""
-        self._remember((client, site), True, HOLDS)
+    def confirm(self, client: str, site: str, *, watches: bool = False) -> None:
+        """The guard of this site's page has just reported in for this client. `watches`: it does
+        no more than that."""
+        self._remember((client, site, True), True, HOLDS)
+        self._remember((client, site, False), not watches, HOLDS if not watches else _ASK_AGAIN)
 
-    def by(self, client: str, site: str) -> Ring:
-        """The ring that holds this client on this site; empty where none is known to."""
-        if self._guarded(client, site):
+    def by(self, client: str, site: str, *, watches: bool = False) -> Ring:
+        """The ring that holds this client on this site; empty where none is known to. `watches`:
+        the one that would."""
+        if self._guarded(client, site, watches):
             return "page"
         return "network" if self._is_held(client) else ""
 
-    def _guarded(self, client: str, site: str) -> bool:
-        known = self._known.get((client, site))
+    def _guarded(self, client: str, site: str, watches: bool) -> bool:
+        asked = (client, site, watches)
+        known = self._known.get(asked)
         if known is not None and time.monotonic() < known[1]:
             return known[0]
-        seen = self._store.guard_seen(client, site, timestamp(time.time() - HOLDS))
-        self._remember((client, site), seen, 60.0 if seen else _ASK_AGAIN)
+        since = timestamp(time.time() - HOLDS)
+        seen = self._store.guard_seen(client, site, since, watches=watches)
+        self._remember(asked, seen, 60.0 if seen else _ASK_AGAIN)
         return seen
 
     def _is_held(self, client: str) -> bool:
@@ -56,9 +65,9 @@ class Confirmed:
             self._held = self._store.held_networks(timestamp(time.time()))
         return within(client, self._held)
 
-    def _remember(self, pair: tuple[str, str], seen: bool, seconds: float) -> None:
-        self._known[pair] = (seen, time.monotonic() + seconds)
-        self._known.move_to_end(pair)
+    def _remember(self, asked: tuple[str, str, bool], seen: bool, seconds: float) -> None:
+        self._known[asked] = (seen, time.monotonic() + seconds)
+        self._known.move_to_end(asked)
         if len(self._known) > _MOST:
             self._known.popitem(last=False)
 

@@ -81,9 +81,10 @@ class Documents:
     def settings(self, site: str, client: str, user: str) -> guard.GuardSettings:
         """How the guard of this site's page behaves for this client, now."""
         config = self.policy.config
-        mode = self.decide(site, client, user).action
+        blocks = self.decide(site, client, user).action == "block"
+        mode: guard.Mode = "block" if blocks else "relay"
         return guard.GuardSettings(
-            mode="observe" if config.mode == "monitor" else "block" if mode == "block" else "relay",
+            mode="observe" if config.mode == "monitor" else mode,
             servers=self.servers(site, client),
             site_servers=config.relay.site_servers,
             report_path=REPORT_PATH,

@@ -27,17 +27,18 @@ Judge = Callable[[bytes], bytes | None]  # None: the body must not pass
 
 class Gate:
     """Holds a body of unknown length up to `limit` bytes. One that ends before is judged; one that
-    does not cannot be signaling and goes on. Where `withhold` is given it is nothing but signaling:
-    then it does not go on, and `withhold` is called once."""
+    does not cannot be signaling and goes on. Where `too_large` is given it is nothing but
+    signaling: that is called once then, and says whether the body goes on all the same."""
 
-    def __init__(self, judge: Judge, limit: int, withhold: Callable[[], None] | None) -> None:
-        self._judge, self._limit, self._withhold = judge, limit, withhold
+    def __init__(self, judge: Judge, limit: int, too_large: Callable[[], bool] | None) -> None:
+        self._judge, self._limit, self._too_large = judge, limit, too_large
         self._held: bytearray | None = bytearray()  # None: the limit was reached
+        self._shut = False
         self._chunks: bool | None = None  # whether they are WebChannel's; None: not known yet
 
     def __call__(self, data: bytes) -> list[bytes]:
         if self._held is None:
-            return [data] if data and self._withhold is None else []
+            return [data] if data and not self._shut else []
         if not data:
             judged = self._judge(bytes(self._held))
             return [judged] if judged else []
@@ -49,10 +50,8 @@ class Gate:
         if len(self._held) <= self._limit:
             return []
         held, self._held = bytes(self._held), None
-        if self._withhold is None:
-            return [held]
-        self._withhold()
-        return []
+        self._shut = self._too_large is not None and not self._too_large()
+        return [] if self._shut else [held]
 
     def _whole_chunks(self, held: bytearray) -> list[bytes]:
         """WebChannel's chunks as they come, since its client waits for each: a count of UTF-16 code
@@ -64,7 +63,7 @@ class Gate:
                 break
             judged = self._judge(bytes(held[:end]))
             if judged is None:
-                self._held, self._withhold = None, self._withhold or _nothing
+                self._held, self._shut = None, True
                 break
             made.append(judged)
             del held[:end]
@@ -89,18 +88,14 @@ def _after_units(text: bytearray, start: int, units: int) -> int:
     return end if units <= 0 else -1
 
 
-def _nothing() -> None:
-    """For a gate that is shut: there is nothing left to tell."""
-
-
 class Lines:
     """An endless body of lines (server-sent events, NDJSON): each is judged when it is whole.
 
-    After a line that must not pass, or one beyond `limit` bytes (`withhold` is called), nothing
-    does."""
+    After a line that must not pass, nothing does; nor after one beyond `limit` bytes, unless
+    `too_large`, which is called then, says that it goes on all the same."""
 
-    def __init__(self, judge: Judge, limit: int, withhold: Callable[[], None]) -> None:
-        self._judge, self._limit, self._withhold = judge, limit, withhold
+    def __init__(self, judge: Judge, limit: int, too_large: Callable[[], bool]) -> None:
+        self._judge, self._limit, self._too_large = judge, limit, too_large
         self._rest = b""
         self._closed = False
 
@@ -113,10 +108,15 @@ class Lines:
             whole, rest = whole + rest, b""
         self._rest = rest
         judged = self._judge(whole) if whole else b""
-        self._closed = judged is None or len(rest) > self._limit
+        self._closed = judged is None
+        made = [judged] if judged else []
         if len(rest) > self._limit:
-            self._withhold()
-        return [judged] if judged else []
+            if not self._closed and self._too_large():
+                made.append(rest)
+                self._rest = b""
+            else:
+                self._closed = True
+        return made
 
 
 class _Decompressor(Protocol):

@@ -5,7 +5,7 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -20,7 +20,8 @@ from rtcguard.network.clock import minute_of_week
 from rtcguard.policy.decide import Decision, approved_hosts, decide_tunnel, decide_udp
 from rtcguard.policy.model import HostPort, Policy
 from rtcguard.policy.record import Record
-from rtcguard.policy.rule import Subject
+from rtcguard.policy.rule import Mode, Subject
+from rtcguard.policy.told import DONE_TO_FLOWS, DONE_TO_NAMES, in_mode, told
 from rtcguard.proxy.datagrams import Datagrams
 from rtcguard.proxy.tunnels import Ended, Question, Raw
 
@@ -84,10 +85,12 @@ class Turn:
             decision = await self._decide(question, flow)
             passes |= decision.action in ("keep", "observe")
             if passes or not question.told:
-                self._record([self._told(question, flow, decision, passes=passes)])
+                record, done = self._enforced(question, flow, decision), _done(question)
+                self._record(list(told(record, decision, config.mode, done)))
         except Exception as error:
-            passes = config.mode == "monitor" or config.on_error == "pass"
-            self._tell_failure(question.context, error, "observed" if passes else "blocked")
+            passes |= config.on_error == "pass"
+            action = "observed" if config.on_error == "pass" else "blocked"
+            self._tell_failure(question.context, error, action, config.mode)
         question.passes = passes
 
     async def _decide(self, question: Question, flow: "_Flow") -> Decision:
@@ -123,18 +126,16 @@ class Turn:
             minute=minute_of_week(),
         )
 
-    def _told(
-        self, question: Question, flow: "_Flow", decision: Decision, *, passes: bool
-    ) -> Record:
-        """The record of a flow, made of its first message."""
+    def _enforced(self, question: Question, flow: "_Flow", decision: Decision) -> Record:
+        """The record of a flow, made of its first message, as it is where the mode is `enforce`."""
         message = question.message
-        action = "kept" if decision.action == "keep" else "observed" if passes else "blocked"
+        action = DONE_TO_FLOWS[decision.action]
         if question.other:
             return flow.record("udp", action, decision.rule, decision.reason)
         what = "STUN that cannot be read"
         if message is not None:
             what = f"{message.method_name} {stun.CLASS_NAMES[message.message_class]}"
-        if passes:
+        if decision.action == "keep":
             return flow.record("stun", action, decision.rule, f"{what}: {decision.reason}")
         if message is not None and message.message_class == stun.REQUEST:
             (made,) = responder.answer(message.raw, flow.client, flow.server, self._policy).records
@@ -151,12 +152,15 @@ class Turn:
         """Tells of a fault by which a flow was ended."""
         self._tell_failure(context, error, "blocked")
 
-    def _tell_failure(self, context: Context, error: Exception, action: str) -> None:
+    def _tell_failure(
+        self, context: Context, error: Exception, action: str, mode: Mode = "enforce"
+    ) -> None:
         """This must not fail itself, whatever is broken."""
         logger.error("a flow could not be judged: %r", error, exc_info=error)
         try:
             reason = f"it could not be judged: {error!r}"
-            self._record([_flow(context).record("stun", action, "default:on_error", reason)])
+            record = _flow(context).record("stun", action, "default:on_error", reason)
+            self._record([in_mode(record, mode)])
         except Exception as second:
             logger.error("nor could that be recorded: %r", second)
 
@@ -210,6 +214,13 @@ class _Flow:
     def record(self, kind: str, action: str, rule: str, reason: str) -> Record:
         made = responder.record_of(action, self.client, self.server, reason, rule)
         return replace(made, kind=kind, name=self.name)
+
+
+def _done(question: Question) -> Mapping[str, str]:
+    """A request is answered, all else ends here without a word."""
+    message = question.message
+    is_request = message is not None and message.message_class == stun.REQUEST
+    return DONE_TO_NAMES if is_request else DONE_TO_FLOWS
 
 
 def _flow(context: Context) -> _Flow:

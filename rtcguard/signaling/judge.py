@@ -12,6 +12,7 @@ from rtcguard.policy.decide import Decision, decide, decide_server
 from rtcguard.policy.model import Config
 from rtcguard.policy.record import Record
 from rtcguard.policy.rule import OPAQUE, RuleAction, Subject
+from rtcguard.policy.told import DONE, monitored
 from rtcguard.signaling import edits, making, sdp
 from rtcguard.signaling.message import Message
 from rtcguard.signaling.servers import ServerAt
@@ -32,18 +33,8 @@ _LOCAL_NAME: Final = re.compile(rb"([0-9a-z.-]*[0-9a-z-]\.local).?$", re.IGNOREC
 # What stands around a value: quotes, or bytes of a binary message.
 _ENDS: Final = frozenset("\"'") | frozenset(map(chr, (*range(32), *range(127, 256))))
 
-DONE: Final = {
-    "keep": "kept",
-    "scrub": "scrubbed",
-    "strip": "stripped",
-    "block": "blocked",
-    "observe": "observed",
-    "drop": "stripped",
-    "replace": "stripped",
-}
-
-
 _Key = tuple[object, ...]  # what a record tells; the same twice is one event
+_Records = tuple[tuple[_Key, Record], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +43,7 @@ class _Verdict:
 
     decision: Decision
     tombstone: Make  # for a line of SDP
-    key: _Key
-    record: Record
+    told: _Records
     kept: frozenset[str]  # canonical addresses that go on with it
     gone: frozenset[str]  # and those taken out
     others: tuple[candidates.Span, ...] = ()
@@ -85,7 +75,7 @@ class _Memory:
     """What was decided between two parties; it depends on nothing else."""
 
     verdicts: dict[tuple[bytes, str], _Verdict | None] = field(default_factory=dict)
-    scrubbed: dict[tuple[str, str], tuple[_Key, Record]] = field(default_factory=dict)
+    scrubbed: dict[tuple[str, str], _Records] = field(default_factory=dict)
 
     def trim(self) -> None:
         for known in (self.verdicts, self.scrubbed):
@@ -141,7 +131,7 @@ class Judge:
         """Blocks a message for what it is as a whole."""
         self.block(reason)
         self._add(
-            *self._recorded("payload", Decision("block", "default:opaque", reason), "", 0, "", "")
+            self._recorded("payload", Decision("block", "default:opaque", reason), "", 0, "", "")
         )
 
     # Candidates -----------------------------------------------------------------------------
@@ -160,7 +150,7 @@ class Judge:
         self._count()
         self._kept |= verdict.kept
         self._gone |= verdict.gone
-        self._add(verdict.key, verdict.record)
+        self._add(verdict.told)
         if verdict.decision.action == "block":
             self.block(verdict.decision.reason)
         elif verdict.decision.action == "strip":
@@ -193,7 +183,7 @@ class Judge:
             # What tells an end may be a letter by chance, so both readings count.
             for end in sorted({at.told, at.end}):
                 self._overwrite_all(view, at.address[1], end)
-        self._add(*self._recorded("candidate", decision, address, at.port, kind, ""))
+        self._add(self._recorded("candidate", decision, address, at.port, kind, ""))
 
     def _overwrite_all(self, view: View, first: int, last: int) -> None:
         """Overwrites every address in a stretch of text."""
@@ -223,12 +213,12 @@ class Judge:
             if not view.covers(start):
                 self._gone.add(addresses.canonical(told))
                 self._overwrite(view, start, end)
-        self._add(*self._recorded("candidate", decision, address, at.port, at.type, ""))
+        self._add(self._recorded("candidate", decision, address, at.port, at.type, ""))
 
     def opaque(self) -> None:
         """Decides a message with a description that no view shows: encrypted, or compressed in a
         way of its own. Rings 1 and 3 hold what it may tell."""
-        self._add(*self._recorded("payload", self._decide(OPAQUE, ""), "", 0, OPAQUE, ""))
+        self._add(self._recorded("payload", self._decide(OPAQUE, ""), "", 0, OPAQUE, ""))
 
     def _verdict(self, written: bytes, ufrag: str) -> _Verdict | None:
         if _HIDDEN.search(written):
@@ -244,16 +234,13 @@ class Judge:
         decision = self._decide(kind, parsed.address, parsed.transport)
         if not ufrag:
             ufrag = next((value for name, value in parsed.extensions if name == "ufrag"), "")
-        key, record = self._recorded(
-            "candidate", decision, parsed.address, parsed.port, kind, ufrag
-        )
+        told = self._recorded("candidate", decision, parsed.address, parsed.port, kind, ufrag)
         own = {addresses.canonical(parsed.address)}
         related = {addresses.canonical(text[a:b]) for a, b in parsed.others}
         return _Verdict(
             decision=decision,
             tombstone=making.tombstone(kind),
-            key=key,
-            record=record,
+            told=told,
             kept=frozenset() if decision.action == "strip" else frozenset(own),
             gone=frozenset(
                 own | related
@@ -280,14 +267,13 @@ class Judge:
         stays = decision.action in ("keep", "observe")
         if not stays:
             action: RuleAction = "block" if decision.action == "block" else "strip"
-            decision = Decision(action, decision.rule, f"not readable: {error}")
-        key, record = self._recorded("candidate", decision, address, 0, "unknown", ufrag)
+            decision = replace(decision, action=action, reason=f"not readable: {error}")
+        told = self._recorded("candidate", decision, address, 0, "unknown", ufrag)
         own = frozenset((addresses.canonical(address),))
         return _Verdict(
             decision=decision,
             tombstone=making.tombstone("unreadable"),
-            key=key,
-            record=record,
+            told=told,
             kept=own if stays else frozenset(),
             gone=frozenset() if stays else own,
         )
@@ -353,13 +339,13 @@ class Judge:
                 self._memory.scrubbed[known] = self._described(
                     "scrub", f"an address of the client in {line}", text
                 )
-            self._add(*self._memory.scrubbed[known])
+            self._add(self._memory.scrubbed[known])
         else:
             reason = f"the address in {line} cannot be taken out in place"
             self.block(reason)
-            self._add(*self._described("block", reason, text))
+            self._add(self._described("block", reason, text))
 
-    def _described(self, action: RuleAction, reason: str, address: str) -> tuple[_Key, Record]:
+    def _described(self, action: RuleAction, reason: str, address: str) -> _Records:
         decision = Decision(action, "default:outbound", reason)
         return self._recorded("description", decision, address, 0, "", "")
 
@@ -386,7 +372,7 @@ class Judge:
         ):
             self.block("an ICE server in it cannot be overwritten in place")
         destination = addresses.host_port(at.uri.host, at.uri.port)
-        self._add(*self._recorded("server", decision, "", 0, "", "", destination))
+        self._add(self._recorded("server", decision, "", 0, "", "", destination))
 
     def _replace(self, view: View, start: int, end: int, make: Make) -> bool:
         try:
@@ -410,8 +396,9 @@ class Judge:
             self.is_full = True
             self.block(f"more than {MAX_FINDINGS} candidates and addresses")
 
-    def _add(self, key: _Key, record: Record) -> None:
-        self._records.setdefault(key, record)
+    def _add(self, records: _Records) -> None:
+        for key, record in records:
+            self._records.setdefault(key, record)
 
     def _recorded(
         self,
@@ -422,14 +409,13 @@ class Judge:
         kind: str,
         ufrag: str,
         destination: str = "",
-    ) -> tuple[_Key, Record]:
-        message, action, reason = self._message, DONE[decision.action], decision.reason
-        if self._config.mode == "monitor":
-            action, reason = "observed", f"would be {action}: {reason}"
+    ) -> _Records:
+        """What is told of a decision, rules in monitor mode first."""
+        message = self._message
         record = Record(
             ring="signaling",
             kind=what,
-            action=action,
+            action=DONE[decision.action],
             direction=message.direction,
             site=message.site,
             client=message.client,
@@ -440,9 +426,12 @@ class Judge:
             destination=destination or message.destination,
             ufrag=ufrag,
             rule=decision.rule,
-            reason=reason,
+            reason=decision.reason,
         )
-        return (what, action, address, port, kind, reason, destination), record
+        return tuple(
+            ((what, one.action, address, port, kind, one.rule, one.reason, destination), one)
+            for one in (*monitored(record, decision), record)
+        )
 
 
 def subject_of(message: Message) -> Subject:

@@ -15,7 +15,8 @@ from rtcguard.ice.server import RtcIceServer, parse_uri
 from rtcguard.policy.decide import decide_server
 from rtcguard.policy.model import Config
 from rtcguard.policy.record import Record
-from rtcguard.signaling.judge import DONE, subject_of
+from rtcguard.policy.told import DONE, told
+from rtcguard.signaling.judge import subject_of
 from rtcguard.signaling.message import Message
 
 # A link and its parameters; a comma within quotes ends none (RFC 8288 section 3).
@@ -51,23 +52,20 @@ def rewrite_links(
             continue  # no client can use it
         decision = decide_server(config, subject, uri)
         replaces = replaces or decision.action != "drop"
-        stays = decision.action in ("keep", "observe") or config.mode == "monitor"
-        if stays:
+        if decision.action in ("keep", "observe"):
             kept.append(link)
-        action = DONE[decision.action]
-        records.append(
-            Record(
-                ring="signaling",
-                kind="server",
-                action="observed" if config.mode == "monitor" else action,
-                direction=message.direction,
-                site=message.site,
-                client=message.client,
-                destination=host_port(uri.host, uri.port),
-                rule=decision.rule,
-                reason=decision.reason,
-            )
+        record = Record(
+            ring="signaling",
+            kind="server",
+            action=DONE[decision.action],
+            direction=message.direction,
+            site=message.site,
+            client=message.client,
+            destination=host_port(uri.host, uri.port),
+            rule=decision.rule,
+            reason=decision.reason,
         )
+        records += told(record, decision, config.mode)
     if config.mode == "monitor":
         return list(values), records
     if not replaces:

@@ -37,8 +37,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """The message as it may go on, and what was seen. `blocked` says why it may not, if so."""
+    """The message as it may go on, and what was seen. `blocked` says why it may not, if so; in
+    monitor mode, where every message may, `would_block` does."""
 
     content: bytes
     records: tuple[Record, ...] = ()
     blocked: str = ""
+    would_block: str = ""

@@ -1,7 +1,7 @@
 """The walk of ring 2: views on a message, findings in them, decisions, edits of equal length.
 
 Strategy: one `_Walk` a message. It gathers edits and records; nothing is written before the whole
-message is judged. In `monitor` mode the walk is the same, and its edits are not made. Any defect
+message is judged. In `monitor` mode all is the same, and what was made is thrown away. Any defect
 raises, and the caller blocks: no message passes half judged.
 """
 
@@ -11,6 +11,7 @@ from typing import Final
 
 from rtcguard.errors import PayloadBlocked
 from rtcguard.policy.model import Config
+from rtcguard.policy.told import in_mode
 from rtcguard.signaling import chime, livekit, offers, sdp
 from rtcguard.signaling.edits import Overlap
 from rtcguard.signaling.escapes import json_string
@@ -42,16 +43,23 @@ _REBUILT: Final = (livekit.relay_only, chime.relay_only)
 def rewrite(message: Message, config: Config) -> Rewrite:
     """The message as it may go on. Idempotent; every byte outside an edit stays as it was, and its
     length too, but where approved servers are put into a list (`offers`, `livekit`, `chime`)."""
+    made = _enforced(message, config)
     if config.mode == "enforce":
-        try:
-            for rebuilt in _REBUILT:
-                content = rebuilt(message)
-                if content is not None:
-                    message = replace(message, content=content)
-        except PayloadBlocked as error:
-            judge = Judge(message, config)
-            judge.refuse(str(error))
-            return Rewrite(b"", judge.records(), judge.blocked)
+        return made
+    records = tuple(in_mode(record, config.mode) for record in made.records)
+    return Rewrite(message.content, records, would_block=made.blocked)
+
+
+def _enforced(message: Message, config: Config) -> Rewrite:
+    try:
+        for rebuilt in _REBUILT:
+            content = rebuilt(message)
+            if content is not None:
+                message = replace(message, content=content)
+    except PayloadBlocked as error:
+        judge = Judge(message, config)
+        judge.refuse(str(error))
+        return Rewrite(b"", judge.records(), judge.blocked)
     return _rewrite(message, config, _PASSES)
 
 
@@ -60,8 +68,6 @@ def _rewrite(message: Message, config: Config, passes: int) -> Rewrite:
     if not walk.explore():
         return Rewrite(message.content)
     records = walk.judge.records()
-    if config.mode == "monitor":
-        return Rewrite(message.content, records)
     made = walk.made()
     if message.direction == "inbound" and walk.judge.has_servers and offers.is_free(made):
         dropped = walk.judge.names_servers and not walk.judge.replaces_servers

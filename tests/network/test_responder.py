@@ -20,11 +20,8 @@ TRANSACTION = bytes(range(12))
 EMPTY = stun.encode(stun.BINDING, stun.REQUEST, TRANSACTION)
 
 
-def policy(
-    mode: Literal["refuse", "decoy", "silent"] = "refuse",
-    config: Literal["enforce", "monitor"] = "enforce",
-) -> Policy:
-    return Policy(Config(mode=config, stun=Stun(answer=mode)))
+def policy(mode: Literal["refuse", "decoy", "silent"] = "refuse") -> Policy:
+    return Policy(Config(stun=Stun(answer=mode)))
 
 
 def ask(packet: bytes, mode: Literal["refuse", "decoy", "silent"] = "refuse") -> Reply:
@@ -219,13 +216,6 @@ def test_silent_answers_nothing_and_records_all() -> None:
     assert reply.datagram is None
     assert (reply.records[0].action, reply.records[0].rule) == ("blocked", "stun:silent")
     assert reply.records[0].reason.startswith("Binding request")
-
-
-def test_monitor_mode_refuses_and_says_why() -> None:
-    reply = answer(EMPTY, SOURCE, SERVER, policy(config="monitor"))
-    assert reply.datagram is not None
-    assert reply.records[0].action == "refused"
-    assert "monitor" in reply.records[0].reason
 
 
 @pytest.mark.parametrize(

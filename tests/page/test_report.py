@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rtcguard.errors import ParseError
 from rtcguard.page.guard import GuardSettings
 from rtcguard.page.report import mint_token, read_report, verify_token
+from rtcguard.policy.decide import PAGES_BY_DEFAULT, Decision
 from rtcguard.policy.record import ACTIONS, Record
 
 KEY = b"key"
@@ -26,9 +27,13 @@ SETTINGS = GuardSettings(
 )
 
 
-def read(settings: GuardSettings = SETTINGS, /, **members: Any) -> list[Record]:
+def read(
+    settings: GuardSettings = SETTINGS, decision: Decision = PAGES_BY_DEFAULT, /, **members: Any
+) -> list[Record]:
     body = json.dumps({"token": TOKEN, **members}).encode()
-    return read_report(body, key=KEY, site=SITE, client=CLIENT, settings=settings)
+    return read_report(
+        body, key=KEY, site=SITE, client=CLIENT, settings=settings, decision=decision
+    )
 
 
 def connection(settings: GuardSettings, *urls: str) -> list[Record]:
@@ -83,7 +88,7 @@ def test_a_connection_makes_a_record_and_one_for_each_server(
         ({}, False),
         ({"servers": (), "site_servers": "keep"}, False),
         ({"servers": (), "mode": "block"}, False),
-        ({"servers": (), "mode": "observe"}, False),
+        ({"servers": (), "mode": "observe"}, True),
     ],
 )
 def test_a_connection_without_a_relay_tells_which_setting_to_add(
@@ -92,6 +97,38 @@ def test_a_connection_without_a_relay_tells_which_setting_to_add(
     record = connection(replace(SETTINGS, **changes), "stun:192.0.2.1")[0]
     advice = "no approved TURN server is configured: add one under relay.servers"
     assert (advice in record.reason) is told
+
+
+BLOCK = Decision("block", "guests", "rule 'guests' says block")
+
+
+@pytest.mark.parametrize(
+    ("decision", "would"),
+    [
+        (PAGES_BY_DEFAULT, ["scrubbed", "stripped", "kept", "refused"]),
+        (BLOCK, ["blocked"] * 4),
+    ],
+)
+def test_a_guard_that_watches_tells_what_it_would_do(decision: Decision, would: list[str]) -> None:
+    settings = replace(SETTINGS, mode="observe")
+    urls = ("stun:192.0.2.1", "turn:turn.ours.example:3478", "foo:")
+    members = {"kind": "connection", "policy": "all", "urls": urls, "via": "constructor"}
+    records = read(settings, decision, **members)
+    assert [record.action for record in records] == ["observed"] * 4
+    assert [record.would for record in records] == would
+    (guard,) = read(settings, decision, kind="guard")
+    assert (guard.action, guard.would) == ("observed", would[0])
+    seen = "candidate:1 1 udp 2113937151 192.168.1.5 50123 typ host"
+    (candidate,) = read(settings, decision, kind="candidate", candidate=seen)
+    assert (candidate.action, candidate.would) == ("observed", would[1])
+
+
+def test_a_rule_in_monitor_mode_is_told_beside_the_connection() -> None:
+    decision = replace(PAGES_BY_DEFAULT, monitored=(BLOCK,))
+    members = {"kind": "connection", "policy": "all", "urls": [], "via": "constructor"}
+    would, done = read(SETTINGS, decision, **members)
+    assert (would.action, would.would, would.rule) == ("observed", "blocked", "guests")
+    assert (done.action, done.would, done.rule) == ("scrubbed", "", "default:page")
 
 
 def test_a_candidate_that_reached_the_page() -> None:

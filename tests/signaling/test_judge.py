@@ -66,7 +66,8 @@ def test_opaque_is_not_blocked_in_monitor_mode() -> None:
     rules = with_rule("block", candidate=("opaque",)).rules
     made = outbound(OPAQUE[0], Config(mode="monitor", rules=rules))
     assert (made.content.decode(), made.blocked) == (OPAQUE[0], "")
-    assert made.records[0].reason == "would be blocked: rule 'the rule' says block"
+    assert made.would_block == made.records[0].reason == "rule 'the rule' says block"
+    assert (made.records[0].action, made.records[0].would) == ("observed", "blocked")
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,7 @@ def test_servers(uri: str, relay: Relay, action: str, rule: str) -> None:
     assert (made.content.decode() == content) == (action == "kept")
     monitored = inbound(content, Config(mode="monitor", relay=relay))
     assert monitored.content.decode() == content
-    assert monitored.records[0].action == "observed"
+    assert (monitored.records[0].action, monitored.records[0].would) == ("observed", action)
 
 
 def test_each_server_is_recorded_once() -> None:
@@ -208,7 +209,7 @@ def test_a_bomb() -> None:
 def test_limits_do_not_block_in_monitor_mode() -> None:
     for content in (nested(MAX_DEPTH + 1).encode(), f"a={HOST}\n".encode() * (MAX_FINDINGS + 9)):
         made = outbound(content, Config(mode="monitor"))
-        assert (made.content, made.blocked) == (content, "")
+        assert (made.content, made.blocked) == (content, "") and made.would_block
 
 
 @pytest.mark.parametrize(

@@ -243,8 +243,9 @@ def test_monitor_does_not_block() -> None:
     rule = with_rule("block").rules
     made = outbound(OFFER, Config(mode="monitor", rules=rule))
     assert (made.content, made.blocked) == (OFFER.encode(), "")
-    assert {r.reason for r in made.records if r.kind == "candidate"} == {
-        "would be blocked: rule 'the rule' says block"
+    assert made.would_block == "rule 'the rule' says block"
+    assert {(r.action, r.would) for r in made.records if r.kind == "candidate"} == {
+        ("observed", "blocked")
     }
 
 

@@ -149,7 +149,11 @@ def test_monitor_records_the_same_and_changes_nothing(message: Wrapped) -> None:
     )
     assert watched.content == message.content and not watched.blocked
     assert {record.action for record in watched.records} <= {"observed"}
-    told = [{(r.kind, r.address, r.port) for r in made.records} for made in (enforced, watched)]
+    assert watched.would_block == enforced.blocked
+    told = [
+        [(r.kind, r.address, r.port, r.would or r.action, r.rule, r.reason) for r in made.records]
+        for made in (enforced, watched)
+    ]
     assert told[0] == told[1]
 
 
