@@ -4,8 +4,9 @@ A question is about one thing that a client sends or asks for, or, where none is
 pages of a site. It is answered by the functions that the rings themselves ask.
 """
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from rtcguard.errors import ParseError
@@ -19,6 +20,7 @@ from rtcguard.policy.decide import (
     decide,
     decide_page,
     decide_server,
+    decide_tls,
     decide_tunnel,
 )
 from rtcguard.policy.model import Config, HostPort
@@ -31,7 +33,8 @@ class Given:
 
     At most one of those in `THINGS` is set: `candidate` is a line (or the word `opaque`, for a
     description that cannot be read), `server` an ICE server's URI in a list, `stun` where a STUN or
-    TURN request goes over UDP, `name` a host name that DNS is asked for."""
+    TURN request goes over UDP, `name` a host name that DNS is asked for,
+    `tls` where a TLS connection goes. `minute` is of the week (`Subject`)."""
 
     site: str = ""
     path: str = ""
@@ -42,6 +45,7 @@ class Given:
     server: str = ""
     stun: HostPort | None = None
     name: str = ""
+    tls: HostPort | None = None
     user: str = ""
     destination: str = ""
     port: int = 0
@@ -127,6 +131,17 @@ def _name(config: Config, subject: Subject, given: Given) -> Answer:
     return Answer(f"the name {name}", asked, decision)
 
 
+def _tls(config: Config, subject: Subject, given: Given) -> Answer:
+    assert given.tls is not None
+    host, port = given.tls[0].lower().removesuffix("."), given.tls[1]
+    asked = Subject(
+        host, subject.client, "outbound", ring="network", user=subject.user,
+        destination=host, port=port, protocol="tls", minute=subject.minute,
+    )  # fmt: skip
+    what = f"TLS to {addresses.host_port(host, port)}"
+    return Answer(what, asked, decide_tls(config, asked))
+
+
 def _page(config: Config, subject: Subject, given: Given) -> Answer:
     asked = replace(subject, ring="page", direction="outbound", path="", confirmed="",
                     destination="", port=0, protocol="")  # fmt: skip
@@ -139,6 +154,16 @@ _ASKED: Final[dict[str, Callable[[Config, Subject, Given], Answer]]] = {
     "server": _server,
     "stun": _stun,
     "name": _name,
+    "tls": _tls,
 }
 THINGS: Final = tuple(_ASKED)
-KEYS: Final = tuple(field.name for field in fields(Given))
+_WEEK_TIME: Final = re.compile(r"(mon|tue|wed|thu|fri|sat|sun) ([01][0-9]|2[0-3]):([0-5][0-9])")
+_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def minute_of(text: str) -> int | None:
+    """`mon 09:30` as a minute of the week; None for anything else."""
+    found = _WEEK_TIME.fullmatch(text.lower())
+    if found is None:
+        return None
+    return (_DAYS.index(found[1]) * 24 + int(found[2])) * 60 + int(found[3])

@@ -90,7 +90,7 @@ def read_config(path: Path | None) -> Config:
     if path is None:
         return Config()
     try:
-        main = _read_file(path)
+        main = read_file(path)
     except ParseError as error:
         raise ConfigError([Mistake(str(path), 0, 0, str(error))]) from error
     return load_files(main, _included, os.environ)
@@ -108,13 +108,13 @@ def _included(name: str, file: str) -> list[Source]:
     found = []
     for path in paths:
         try:
-            found.append(_read_file(path))
+            found.append(read_file(path))
         except ParseError as error:
             raise ParseError(f"{path} {error}") from error
     return found
 
 
-def _read_file(path: Path) -> Source:
+def read_file(path: Path) -> Source:
     """A configuration file, whole. Raises ParseError with why that cannot be."""
     try:
         # Before it is opened: a pipe would wait for a writer, and a device may act on being opened.

@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "filter": "Filter one payload from standard input to standard output.",
     "check": "Check configuration files, and tell every mistake.",
     "explain": "Tell which rule decides, and why.",
+    "rules": "Test what a policy's rules decide.",
     "report": "Report what tried to leak, to whom, and what was done.",
     "gateway": "Put the firewall of a gateway up, take it down, show it.",
     "doctor": "Check that everything works, and tell what to do where it does not.",
