@@ -122,10 +122,18 @@ class Names:
 
 def subject_of(name: str, client: str, minute: int) -> Subject:
     """What rules see of a client's query for a name of a STUN or TURN server."""
+    # Only its form tells what it is the name of.
+    schemes = ("stun", "stuns") if "stun" in name else ("stun", "stuns", "turn", "turns")
     return Subject(
-        "", client, "outbound", ring="network", server=name, destination=name, protocol="dns",
+        site="",
+        client=client,
+        direction="outbound",
+        ring="network",
+        server=" ".join(f"{scheme}:{name}:0" for scheme in schemes),
+        destination=name,
+        protocol="dns",
         minute=minute,
-    )  # fmt: skip
+    )
 
 
 def decide(known: Known, subject: Subject, config: Config) -> Decision:

@@ -15,7 +15,7 @@ from typing import Final
 from rtcguard.ice import address as addresses
 from rtcguard.ice.server import ServerUri, parse_uri
 from rtcguard.policy.model import Config, Relay
-from rtcguard.policy.questions import Question, decides_flows, decides_pages
+from rtcguard.policy.questions import Question, settles
 from rtcguard.policy.rule import OF_SERVERS, OPAQUE, Rule, RuleAction, Subject
 
 _CONFIRMED: Final = {
@@ -95,10 +95,7 @@ def decide_page(config: Config, subject: Subject) -> Decision:
 
     def by(rules: Iterable[Rule]) -> Decision:
         for rule in rules:
-            if rule.action != "block":
-                break
-            if decides_pages(rule):
-                return _by_rule(rule)
+            return _by_rule(rule) if rule.action == "block" else PAGES_BY_DEFAULT
         return PAGES_BY_DEFAULT
 
     return _ask(config, "page", subject, by)
@@ -177,12 +174,12 @@ def _of_flow(rules: Iterable[Rule], *, approved: bool) -> Decision | None:
     a whole. `drop` and `replace` are of lists: the approved servers, which come in the place of
     others, can be reached all the same."""
     for rule in rules:
-        if decides_flows(rule) and rule.action not in OF_SERVERS:
-            return _by_rule(rule)
-        if decides_flows(rule) and not approved:
-            return Decision("block", rule.name, f"rule {rule.name!r} says {rule.action}")
-        if rule.action not in ("block", *OF_SERVERS):
-            break
+        if rule.action in OF_SERVERS and approved:
+            continue
+        if settles(rule, "flow"):
+            action: RuleAction = "block" if rule.action in OF_SERVERS else rule.action
+            return Decision(action, rule.name, f"rule {rule.name!r} says {rule.action}")
+        break
     return Decision("keep", "relay:servers", "this TURN server is approved") if approved else None
 
 

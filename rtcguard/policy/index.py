@@ -6,7 +6,7 @@ keys have in common; the lowest of them is the first rule. So a decision costs a
 however many rules and networks there are.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any, Final
 
@@ -23,11 +23,12 @@ class Index:
     def __init__(self, matches: Sequence[Match]) -> None:
         self._matches = tuple(matches)
         self._all = (1 << len(matches)) - 1
-        self.tables = tables(matches)
-        self._allows = _asked(self.tables)
+        self._tables = tables(matches)
+        self._allows = _asked(self._tables)
         inner = [match.negated for match in matches]
         self._negated = sum(1 << place for place, match in enumerate(inner) if match)
-        self._refuses = _asked(tables([match or Match() for match in inner]))
+        self._inner = tables([match or Match() for match in inner])
+        self._refuses = _asked(self._inner)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Tables are made anew in the process that it is sent to."""
@@ -36,12 +37,11 @@ class Index:
     def __bool__(self) -> bool:
         return bool(self._all)
 
-    def part(self, places: Iterable[int], keys: frozenset[str] | None = None) -> "Index":
+    def part(self, bits: Bits, keys: frozenset[str] | None = None) -> "Index":
         """The same for some of the matches. Where `keys` are given, others count as not written,
         and so does a `not` that has others."""
         made = Index(())
-        made._matches, made.tables, made._refuses = self._matches, self.tables, self._refuses
-        made._all = sum(1 << place for place in places)
+        made._matches, made._refuses, made._all = self._matches, self._refuses, bits
         made._allows, made._negated = self._allows, self._negated & made._all
         if keys is not None:
             made._allows = tuple(one for one in self._allows if one[0] in keys)
@@ -61,6 +61,33 @@ class Index:
         while found:
             yield (found & -found).bit_length() - 1
             found &= found - 1
+
+    # What holds wherever another does --------------------------------------------------------
+
+    def covering(self, match: Match, among: Bits) -> Bits:
+        """Those of `among` that hold wherever the match holds, `not` apart on both sides."""
+        return _covering(self._tables, match, among)
+
+    def impossible(self) -> Bits:
+        """Those that hold for nothing, for their own `not` says so."""
+        return sum(
+            _covering(self._inner, match, 1 << place)
+            for place, match in enumerate(self._matches)
+            if match.negated is not None
+        )
+
+    def excludes_no_more(self, place: int, other: int) -> bool:
+        """Whether the `not` at a place, if any, excludes only what the other one's does."""
+        negated = self._matches[place].negated
+        if negated is None:
+            return True
+        if self._matches[other].negated is None:
+            return False
+        return bool(_covering(self._inner, negated, 1 << other))
+
+    def names(self, key: str) -> bool:
+        """Whether any match has the key, or excludes by it."""
+        return key in self._tables or key in self._inner
 
     def _matching(self, subject: Subject) -> Bits:
         found = self._all
@@ -83,6 +110,15 @@ def tables(matches: Sequence[Match]) -> dict[str, Table]:
         if any(rules):
             made[key] = table(rules)
     return made
+
+
+def _covering(tables: dict[str, Table], match: Match, among: Bits) -> Bits:
+    for key, table in tables.items():
+        if not among:
+            break
+        values = getattr(match, key)
+        among &= table.covering(values) if values else table.silent
+    return among
 
 
 def _asked(tables: dict[str, Table]) -> tuple[_Allowed, ...]:

@@ -11,8 +11,9 @@ from typing import Any, Final
 import yaml
 
 from rtcguard.errors import ConfigError, Mistake, ParseError
-from rtcguard.policy import model, network_keys, relay_keys, rule_keys
+from rtcguard.policy import match_values, model, network_keys, relay_keys, rule_keys
 from rtcguard.policy.include import Part, Parts, Read, Source, include
+from rtcguard.policy.rule import Rule
 from rtcguard.policy.yaml_reader import (
     Keys,
     Reader,
@@ -58,8 +59,9 @@ def load_files(
         values = _values(reader, parts.found)
         if reader.mistakes:
             raise ConfigError(_sorted(reader.mistakes, parts))
-        warnings = tuple(_sorted(reader.warnings, parts))
-        return model.Config(**values, warnings=warnings, files=tuple(parts.files))
+        config = model.Config(**values, files=tuple(parts.files))
+        odd = [*reader.warnings, *(_idle(*found) for found in config.index.idle())]
+        return config.warned(tuple(_sorted(odd, parts)))
 
 
 @contextmanager
@@ -83,7 +85,9 @@ def _values(reader: Yaml, parts: list[Part]) -> dict[str, Any]:
             if key in part.entries and key != "include":
                 reader.file = part.file
                 value = reader.value(part.entries[key], key, row)
-                values[key] = values[key] + value if key in _JOINED and key in values else value
+                if key not in _LISTS:
+                    joined = key in _JOINED and key in values
+                    values[key] = values[key] + value if joined else value
     for main in parts[:1]:
         if isinstance(main.root, yaml.MappingNode) and "version" not in main.entries:
             reader.file = main.file
@@ -94,6 +98,15 @@ def _values(reader: Yaml, parts: list[Part]) -> dict[str, Any]:
 def _sorted(mistakes: list[Mistake], parts: Parts) -> list[Mistake]:
     order = {file: place for place, file in enumerate(parts.files)}
     return sorted(mistakes, key=lambda m: (order[m.file], m.line, m.column))
+
+
+def _idle(one: Rule, shadow: Rule | None) -> Mistake:
+    """The warning of a rule that can never decide."""
+    why = "nothing can be all that it names"
+    if shadow is not None:
+        where = f"{shadow.file}:{shadow.line}"
+        why = f"rule {shadow.name!r} ({where}) comes first and matches wherever it does"
+    return Mistake(one.file, one.line, one.column, f"rule {one.name!r} never decides: {why}")
 
 
 def schema() -> Schema:
@@ -128,7 +141,8 @@ def _not_yet(what: str, key: Reader[Any], *allowed: object) -> Reader[Any]:
     return Reader(read, {"enum": list(allowed)})
 
 
-_INCLUDED: Final = ("version", "include", "rules")  # what a file that is included may hold
+_LISTS: Final = ("networks", "sites")  # what only rules name
+_INCLUDED: Final = ("version", "include", *_LISTS, "rules")  # what a file that is included may hold
 _JOINED: Final = ("rules",)  # what several files may hold
 _TOP: Keys = {
     "version": _version.about("The shape of this file; there is only 1."),
@@ -150,6 +164,8 @@ _TOP: Keys = {
         model.Page,
         {"guard": boolean.about("The script that makes WebRTC in pages relay-only.")},
     ).about("Ring 1: pages."),
+    "networks": match_values.networks.about("Lists of networks, by names that rules use: $office."),
+    "sites": match_values.sites.about("Lists of host names, by names that rules use: $ours."),
     "rules": rule_keys.rules.about("The first that matches decides; what none names is safe."),
     "stun": network_keys.stun.about("The STUN responder."),
     "sinkhole": network_keys.sinkhole.about("DNS: names of STUN servers lead nowhere."),

@@ -3,14 +3,15 @@
 A field here is a key of the YAML file; the key's meaning for its reader stands in configs/.
 """
 
+from copy import copy
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import Final, Literal
 
 from rtcguard.errors import Mistake
 from rtcguard.ice.server import IceServer
-from rtcguard.policy.questions import Rules
 from rtcguard.policy.rule import Network, Rule
+from rtcguard.policy.rules import Rules
 
 HostPort = tuple[str, int]
 
@@ -158,6 +159,12 @@ class Config:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "index", Rules(self.rules))
+
+    def warned(self, warnings: tuple[Mistake, ...]) -> "Config":
+        """The same with these warnings; nothing is made anew."""
+        made = copy(self)
+        object.__setattr__(made, "warnings", warnings)
+        return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,10 +45,10 @@ class Subject:
 
     `confirmed` says which ring is known to keep the local side to relays (`inbound: auto` asks for
     it): `page`, the guard reported in for this client and site; `network`, the firewall is up.
-    `user` has signed in at the proxy. `server` is an ICE server's URI (of a name that DNS is asked
-    for, the name); `destination` (an address or the host name that was asked for) and `port` are
-    where a packet or a connection goes; both of these texts may be two with a space between, where
-    the name and the address are known. `protocol` is what was found in it. `minute` is of the
+    `user` has signed in at the proxy. `server` is an ICE server's URI, with port 0 where it is not
+    known; `destination` (an address or the host name that was asked for) and `port` are
+    where a packet or a connection goes; of both there may be several with spaces between, where the
+    name and the address are known. `protocol` is what was found in it. `minute` is of the
     week, from Monday 00:00 local time; -1: unknown.
     """
 
@@ -107,7 +107,7 @@ class Match:
 class Rule:
     """`mode: monitor`: what it would do is recorded, and the rules behind it decide.
 
-    `file` and `line` are where it stands."""
+    `file`, `line` and `column` are where it stands."""
 
     name: str
     match: Match
@@ -115,3 +115,4 @@ class Rule:
     mode: Mode = "enforce"
     file: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)
+    column: int = field(default=0, compare=False)

@@ -282,7 +282,10 @@ class Servers:
 
     def __init__(self, rules: Sequence[Sequence[ServerPattern]]) -> None:
         self.silent, self._named = _spread(rules)
-        self._hosts = Sites([[one.host for one in patterns] for patterns in rules])
+        self._of_host: dict[tuple[str, str], Bits] = {}
+        for one, bits in self._named.items():
+            of_host = self._of_host.get((one.scheme, one.host), 0)
+            self._of_host[one.scheme, one.host] = of_host | bits
         self.allowed = lru_cache(maxsize=_REMEMBERED)(self._allowed)
 
     def _allowed(self, text: str) -> Bits:
@@ -290,8 +293,10 @@ class Servers:
         for word in text.split(" ") if text else ():
             try:
                 uri = parse_uri(word)
-            except ParseError:
-                bits |= self._hosts.names(word)
+            except ParseError:  # of a name that DNS is asked for, the port is not known
+                scheme, _, host = word.partition(":")
+                for wider in _wider(host.removesuffix(":0")):
+                    bits |= self._of_host.get((scheme, wider), 0)
             else:
                 pattern = ServerPattern(
                     uri.scheme, addresses.canonical(uri.host), uri.port, uri.transport

@@ -62,6 +62,8 @@ class Yaml:
         self.public = public
         self.mistakes: list[Mistake] = []
         self.warnings: list[Mistake] = []
+        self.lists: dict[str, tuple[str, tuple[Any, ...]]] = {}  # by name: `networks` or `sites`
+        self.wildcards: list[tuple[yaml.Node, str, str]] = []  # those of the rule at hand
         self._names: dict[tuple[str, str], tuple[yaml.Node, str]] = {}
 
     def compose(self, content: bytes | str) -> yaml.Node | None:

@@ -518,7 +518,7 @@ def test_ten_thousand_broken_answers_of_an_upstream() -> None:
         judged += 1
         first = sinkhole.judge(asked, CLIENT, LOCAL, names, of, -1)
         done = sinkhole.conclude(
-            asked, CLIENT, LOCAL, first, sinkhole.read(response, names, of), names, of
+            asked, CLIENT, LOCAL, first, sinkhole.read(response, names, of), names, of, -1
         )
         assert done.response is not None
         assert len(exchange.to_wire(asked, done.response, udp=True)) <= 1232

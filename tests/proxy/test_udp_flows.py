@@ -173,8 +173,11 @@ def test_monitor_mode_changes_nothing(tmp_path: Path) -> None:
         for one in (b"\x80hello", BINDING):
             client.send(one)
             assert client.recv(2000) == one
-        (event,) = recorded(run.state, f"127.0.0.1:{far.port}")
-    assert (event["kind"], event["action"], event["rule"]) == ("udp", "observed", "default:udp")
+        events = recorded(run.state, f"127.0.0.1:{far.port}")
+    assert [(one["kind"], one["action"], one["rule"]) for one in events] == [
+        ("udp", "observed", "default:udp"),
+        ("stun", "observed", "default:servers"),
+    ]
 
 
 def test_a_fault_refuses(tmp_path: Path) -> None:
