@@ -16,6 +16,8 @@ from typing import Final, Literal
 
 import minify
 
+from rtcguard.page.server_rules import ServerRule
+
 Mode = Literal["relay", "block", "observe"]
 
 # One function, read in this order.
@@ -28,9 +30,10 @@ class GuardSettings:
 
     `mode`: `relay` makes every connection relay-only, `block` lets none be made, `observe` changes
     nothing and only reports. `servers` are the approved TURN servers as the W3C's RTCIceServer
-    dictionaries (`urls`: a list, `username`, `credential`). `site_servers` says what happens to the
-    TURN servers that the page brings. Reports go to `report_path` (absolute, same origin) with
-    `token`, which binds them to a client and a site (report.py).
+    dictionaries (`urls`: a list, `username`, `credential`). `rules` (server_rules.py) say what
+    happens to servers that the page brings, and where none does, `site_servers` to TURN servers.
+    Reports go to `report_path` (absolute, same origin) with `token`, which binds them to a client
+    and a site (report.py).
     """
 
     mode: Mode
@@ -38,6 +41,7 @@ class GuardSettings:
     site_servers: Literal["drop", "keep"]
     report_path: str
     token: str
+    rules: tuple[ServerRule, ...] = ()
 
 
 def script(settings: GuardSettings) -> str:
@@ -50,6 +54,7 @@ def script(settings: GuardSettings) -> str:
         "keep": settings.site_servers == "keep",
         "mode": settings.mode,
         "path": settings.report_path,
+        "rules": settings.rules,
         "servers": [
             {key: server.get(key, "") for key in ("urls", "username", "credential")}
             for server in settings.servers

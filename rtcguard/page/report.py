@@ -7,6 +7,7 @@ about itself. The token keeps it to that: it names one client on one site.
 import hashlib
 import hmac
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -30,6 +31,8 @@ _MEMBERS: Final = {
     "candidate": {"token", "kind", "candidate"},
 }
 _NO_RELAY: Final = "no approved TURN server is configured: add one under relay.servers"
+_BY_RULE: Final = {"keep": "kept", "observe": "observed"}
+ServerDecision = Callable[[ServerUri], Decision | None]
 _UFRAG: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_")
 
 
@@ -57,10 +60,12 @@ def read_report(
     client: str,
     settings: GuardSettings,
     decision: Decision = PAGES_BY_DEFAULT,
+    of_server: ServerDecision = lambda uri: None,
 ) -> list[Record]:
     """The records that one report's body makes, `settings` being what the page's guard was given
-    (its token is not looked at) and `decision` what was decided of such pages. A guard that only
-    observes has records that say what one in force would have done.
+    (its token is not looked at) and `decision` what was decided of such pages; `of_server` is what
+    rules say of a server that the page brought. A guard that only observes has records that say
+    what one in force would have done.
 
     Raises ParseError for everything that the guard does not send, a wrong token included.
     """
@@ -84,7 +89,9 @@ def read_report(
         rule=decision.rule,
     )
     if kind == "connection":
-        connection, *servers = _connection(report, base, replace(settings, mode=enforced))
+        connection, *servers = _connection(
+            report, base, replace(settings, mode=enforced), of_server
+        )
         records = [*told.monitored(connection, decision, told.DONE_TO_PAGES), connection, *servers]
     elif kind == "candidate":
         # A guard in force cannot take away what the page has seen already.
@@ -112,7 +119,12 @@ def _read(body: bytes) -> dict[str, object]:
     return report
 
 
-def _connection(report: dict[str, object], base: Record, settings: GuardSettings) -> list[Record]:
+def _connection(
+    report: dict[str, object],
+    base: Record,
+    settings: GuardSettings,
+    of_server: ServerDecision,
+) -> list[Record]:
     policy = _text(report, "policy", 64)
     via = _text(report, "via", 16)
     if via not in ("constructor", "setConfiguration"):
@@ -130,23 +142,31 @@ def _connection(report: dict[str, object], base: Record, settings: GuardSettings
     approved = _approved(settings)
     return [
         replace(base, action="blocked" if blocks else "scrubbed", reason=reason),
-        *(_server(text, base, settings, approved) for text in texts),
+        *(one for text in texts for one in _server(text, base, settings, approved, of_server)),
     ]
 
 
 def _server(
-    text: str, base: Record, settings: GuardSettings, approved: set[tuple[str, int, str]]
-) -> Record:
+    text: str,
+    base: Record,
+    settings: GuardSettings,
+    approved: set[tuple[str, int, str]],
+    of_server: ServerDecision,
+) -> list[Record]:
     try:
         uri = parse_uri(text.strip())
     except ParseError:
         # The browser refuses what it cannot read; the guard hands nothing else through.
         action = "blocked" if settings.mode == "block" else "refused"
         reason = f"not a URL of a STUN or TURN server: {text[:80]!r}"
-        return replace(base, kind="server", action=action, reason=reason)
+        return [replace(base, kind="server", action=action, reason=reason)]
     action, reason = _verdict(uri, settings, approved)
+    decision = of_server(uri) if settings.mode == "relay" else None
+    if decision is not None:
+        base = replace(base, rule=decision.rule)
+        action, reason = _BY_RULE.get(decision.action, "stripped"), decision.reason
     scope = addresses.scope(uri.host)
-    return replace(
+    record = replace(
         base,
         kind="server",
         action=action,
@@ -155,6 +175,7 @@ def _server(
         name=uri.host if scope in ("name", "mdns") else "",
         reason=reason,
     )
+    return [record] if decision is None else [*told.monitored(record, decision), record]
 
 
 def _verdict(

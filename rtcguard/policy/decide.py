@@ -63,6 +63,9 @@ def _ask(
 def decide(config: Config, subject: Subject) -> Decision:
     """What happens to one candidate."""
     question: Question = "opaque" if subject.candidate == OPAQUE else "candidate"
+    if not config.index.monitors:  # on the path of every candidate: without more ado
+        rule = config.index.first(question, subject)
+        return _by_default(config, subject) if rule is None else _by_rule(rule)
 
     def by(rules: Iterable[Rule]) -> Decision:
         return _first(rules) or _by_default(config, subject)
@@ -109,7 +112,7 @@ def decide_server(config: Config, subject: Subject, uri: ServerUri) -> Decision:
 
     def by(rules: Iterable[Rule]) -> Decision:
         decision = _first(rules) or _server_by_default(config, uri, approved=approved)
-        if decision.action == "replace" and approved:
+        if decision.action in OF_SERVERS and uri.is_turn and approved:
             return Decision("keep", decision.rule, "this TURN server is an approved one itself")
         return decision
 
@@ -129,6 +132,15 @@ def _server_by_default(config: Config, uri: ServerUri, *, approved: bool) -> Dec
         )
     reason = "a TURN server that is not approved would see the client's address"
     return Decision("strip", "relay:site_servers", reason)
+
+
+def server_rule(config: Config, subject: Subject, uri: ServerUri) -> Decision | None:
+    """The same where any rule speaks of it; else None. `drop` and `replace` leave approved servers
+    in a list."""
+    asked = replace(subject, server=str(uri))
+    if not config.index.has("server") or config.index.first("server", asked) is None:
+        return None
+    return decide_server(config, subject, uri)
 
 
 def decide_tunnel(config: Config, subject: Subject, uri: ServerUri, *, approved: bool) -> Decision:

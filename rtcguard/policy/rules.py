@@ -1,11 +1,13 @@
 """All rules of a configuration, indexed for each question, and those that can never decide one."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
 from typing import Final
 
 from rtcguard.policy.index import Index
 from rtcguard.policy.questions import QUESTIONS, WHOLE, Question, Spoken, spoken
-from rtcguard.policy.rule import OF_SERVERS, Rule, Subject
+from rtcguard.policy.rule import OF_SERVERS, Match, Rule, ServerPattern, Subject
 from rtcguard.policy.tables import Bits
 
 _NOTHING: Final = Spoken(frozenset(), frozenset())
@@ -57,6 +59,32 @@ class Rules:
 
     def speaks(self, place: int, question: Question) -> bool:
         return question in self._spoken[place].questions
+
+    def of_servers(self, page: Subject) -> Iterator[tuple[Rule, tuple[ServerPattern, ...]]]:
+        """The rules that speak of servers in a page's lists, in their order, each with those
+        servers that its `not` excludes there: all that is known of them but the server itself."""
+        if not self.has("server"):
+            return
+        matching, excluding = self._lists
+        excluded = set(excluding.all(page))
+        for place in matching.all(page):
+            rule = self._rules[place]
+            negated = rule.match.negated
+            if negated is None or place not in excluded:
+                yield rule, ()
+            elif negated.server:
+                yield rule, negated.server
+
+    @cached_property
+    def _lists(self) -> tuple[Index, Index]:
+        """The rules that speak of servers, and what they exclude, whatever the server is."""
+        matches = [rule.match for rule in self._rules]
+        inner = [match.negated or Match() for match in matches]
+        speaking = self._speaking["server"]
+        return (
+            Index([replace(match, server=(), negated=None) for match in matches]).part(speaking),
+            Index([replace(match, server=()) for match in inner]).part(speaking),
+        )
 
     # Rules that can never decide --------------------------------------------------------------
 

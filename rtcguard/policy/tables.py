@@ -298,9 +298,8 @@ class Servers:
                 for wider in _wider(host.removesuffix(":0")):
                     bits |= self._of_host.get((scheme, wider), 0)
             else:
-                pattern = ServerPattern(
-                    uri.scheme, addresses.canonical(uri.host), uri.port, uri.transport
-                )
+                host = addresses.canonical(uri.host).removesuffix(".")
+                pattern = ServerPattern(uri.scheme, host, uri.port, uri.transport)
                 bits |= self._names(pattern)
         return bits
 

@@ -316,6 +316,7 @@ class RtcGuard:
                     client=client,
                     settings=settings,
                     decision=decision,
+                    of_server=partial(self._documents.server_rule, site, client, parties.user),
                 )
             except (ParseError, ValueError) as error:
                 reason = f"not a report of this page's guard: {error}"

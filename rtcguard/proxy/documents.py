@@ -11,14 +11,15 @@ from typing import Final
 
 from mitmproxy import http
 
-from rtcguard.ice.server import RtcIceServer
+from rtcguard.ice.server import RtcIceServer, ServerUri
 from rtcguard.network.clock import minute_of_week
 from rtcguard.page import content_type, csp, guard
 from rtcguard.page.content_type import ContentType
 from rtcguard.page.html import Inserter, is_whole_document, looks_like_html, looks_like_xml
 from rtcguard.page.report import mint_token
+from rtcguard.page.server_rules import server_rules
 from rtcguard.page.worker import prelude, put_before
-from rtcguard.policy.decide import Decision, decide_page
+from rtcguard.policy.decide import Decision, decide_page, server_rule
 from rtcguard.policy.model import Policy
 from rtcguard.policy.rule import Subject
 from rtcguard.proxy import streaming
@@ -69,6 +70,10 @@ class Documents:
         """Whether pages of this site may use WebRTC at all for this client, now."""
         return decide_page(self.policy.config, _subject(site, client, user))
 
+    def server_rule(self, site: str, client: str, user: str, uri: ServerUri) -> Decision | None:
+        """What rules say of a server that a page of this site brings, now."""
+        return server_rule(self.policy.config, _subject(site, client, user), uri)
+
     def servers(self, site: str, client: str) -> tuple[RtcIceServer, ...]:
         """The approved servers, with credentials for this client on this site."""
         return self._servers(site, client, int(time.time() // 60))
@@ -89,6 +94,7 @@ class Documents:
             site_servers=config.relay.site_servers,
             report_path=REPORT_PATH,
             token=mint_token(self.key, client, site),
+            rules=server_rules(config, _subject(site, client, user)),
         )
 
     def _make_script(

@@ -32,38 +32,56 @@
   const ICE =
     /^[\0- ]*(stun|turn)(s?):(\[[^\]]*\]|[^\0- :/?#@[\]\\]+)(?::(\d+))?(?:\?transport=(udp|tcp))?[\0- ]*$/;
 
-  // A TURN server as text, with the defaults of RFC 7065; "" for a STUN server; undefined: neither.
-  const serverKey = (url) => {
+  // A server, its place as text, with the defaults of RFC 7064 and 7065; undefined: it is none.
+  const readServer = (url) => {
     const parts = exec(ICE, lower(url));
     if (!parts) return nothing;
     const port = +(parts[4] || (parts[2] ? 5349 : 3478));
-    if (port < 1 || port > 65535) return nothing;
-    if (parts[1] === "stun") return parts[5] ? nothing : "";
-    return parts[3] + " " + port + " " + (parts[5] || (parts[2] ? "tcp" : "udp"));
+    const turn = parts[1] === "turn";
+    if (port < 1 || port > 65535 || (parts[5] && !turn)) return nothing;
+    const place = parts[3] + " " + port + " " + (parts[5] || (parts[2] ? "tcp" : "udp"));
+    return bare({ turn, place, text: parts[1] + parts[2] + ":" + place });
   };
 
   const approved = newList();
-  const approvedKeys = bare();
+  const approvedPlaces = bare();
   each(settings.servers, (server) => {
     each(server.urls, (url) => {
-      approvedKeys[serverKey(url)] = true;
+      approvedPlaces[readServer(url).place] = true;
     });
     newList(server.urls);
     push(approved, bare(server));
   });
 
+  const rules = newList();
+  each(settings.rules, (rule) => {
+    const not = rule[2] && new RegExp(rule[2]);
+    push(rules, bare({ action: rule[0], of: new RegExp(rule[1]), not }));
+  });
+
+  // What the first rule that is of a server says; undefined: none is.
+  const ruleFor = (text) => {
+    for (let i = 0; i < rules.length; i++) {
+      const rule = rules[i];
+      if (exec(rule.of, text) && !(rule.not && exec(rule.not, text))) return rule.action;
+    }
+  };
+
   // What becomes of one URL: undefined leaves it out.
-  const judgeUrl = (url, complete) => {
-    const key = serverKey(url);
+  const judgeUrl = (url, complete, seen) => {
+    const server = readServer(url);
     // Must not reach the browser, which may read it more leniently; the page gets the SyntaxError
     // that such a URL deserves.
-    if (key === nothing) return ":";
-    // Chromium sends a Binding request to every STUN server, even when it is relay-only. Approved
-    // servers are put in anyhow.
-    if (!key || approvedKeys[key]) return nothing;
-    if (keep) return url;
+    if (!server) return ":";
+    const { turn } = server;
+    const isApproved = turn && approvedPlaces[server.place];
+    const says = ruleFor(server.text);
+    seen[says === "drop" && !isApproved ? "dropped" : "replaced"] = true;
+    if (isApproved) return nothing; // put in anyhow
+    // Chromium sends a Binding request to every STUN server, even when it is relay-only.
+    if (says ? says === "keep" : keep && turn) return url;
     // A TURN server without credentials is an InvalidAccessError: leave that to the browser.
-    return complete ? nothing : "turn:x.invalid";
+    return complete || !turn ? nothing : "turn:x.invalid";
   };
 
   // Reads an iterable as WebIDL's sequence<T> does, asking for nothing twice; tells if it is none.
@@ -82,7 +100,7 @@
 
   // One RTCIceServer; undefined leaves it out. What the browser would refuse comes back as what it
   // refuses in the same way.
-  const copyServer = (server, asked) => {
+  const copyServer = (server, asked, seen) => {
     if (server == null) return bare();
     if (!isObject(server)) return server;
     const copy = bare();
@@ -101,7 +119,7 @@
     const take = (value) => {
       value = `${value}`;
       if (asked.urls.length < 64) push(asked.urls, slice(value, 0, 512));
-      if (enforces) value = judgeUrl(value, copy.username && copy.credential);
+      if (enforces) value = judgeUrl(value, copy.username && copy.credential, seen);
       if (value === nothing) dropped = true;
       else push(copy.urls, value);
     };
@@ -112,13 +130,19 @@
   const copyServers = (servers, asked) => {
     if (servers === nothing) return enforces ? approved : nothing;
     if (!isObject(servers)) return servers;
-    const list = newList();
-    for (let i = 0; enforces && i < approved.length; i++) push(list, approved[i]);
+    const own = newList();
+    const seen = bare();
     const none = collect(servers, (item) => {
-      const copy = copyServer(item, asked);
-      if (copy !== nothing) push(list, copy);
+      const copy = copyServer(item, asked, seen);
+      if (copy !== nothing) push(own, copy);
     });
-    return none ? bare() : list;
+    if (none) return bare();
+    const list = newList();
+    // In the place of what a rule drops, nothing comes.
+    const offers = enforces && (seen.replaced || !seen.dropped);
+    for (let i = 0; offers && i < approved.length; i++) push(list, approved[i]);
+    for (let i = 0; i < own.length; i++) push(list, own[i]);
+    return list;
   };
 
   // What the page asked for, and what the browser is given in its stead. Every member that is not
