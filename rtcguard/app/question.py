@@ -22,8 +22,10 @@ from rtcguard.policy.decide import (
     decide_server,
     decide_tls,
     decide_tunnel,
+    decide_udp,
 )
 from rtcguard.policy.model import Config, HostPort
+from rtcguard.policy.questions import Question
 from rtcguard.policy.rule import OPAQUE, Confirmed, Subject
 
 
@@ -50,6 +52,7 @@ class Given:
     destination: str = ""
     port: int = 0
     protocol: str = ""
+    transport: str = ""
     minute: int = -1
 
     @property
@@ -60,9 +63,10 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`what` the question was about, for people; `subject` as rules see it."""
+    """`what` the question was about, for people; `question` and `subject` as rules see it."""
 
     what: str
+    question: Question
     subject: Subject
     decision: Decision
 
@@ -89,7 +93,7 @@ def _candidate(config: Config, subject: Subject, given: Given) -> Answer:
     if given.candidate == OPAQUE:
         asked = replace(subject, candidate=OPAQUE)
         what = f"{subject.direction} description that cannot be read"
-        return Answer(what, asked, decide(config, asked))
+        return Answer(what, "opaque", asked, decide(config, asked))
     try:
         parsed = candidates.parse(given.candidate)
     except ParseError as error:
@@ -97,27 +101,38 @@ def _candidate(config: Config, subject: Subject, given: Given) -> Answer:
     kind = parsed.type if parsed.type in candidates.TYPES else "unknown"
     asked = replace(subject, candidate=kind, address=parsed.address, transport=parsed.transport)
     what = f"{subject.direction} {kind} candidate, {parsed.transport} {parsed.address}"
-    return Answer(what, asked, decide(config, asked))
+    return Answer(what, "candidate", asked, decide(config, asked))
 
 
 def _server(config: Config, subject: Subject, given: Given) -> Answer:
     uri = parse_uri(given.server)
-    asked = replace(subject, server=str(uri))
-    return Answer(f"ICE server {uri} in a list", asked, decide_server(config, subject, uri))
+    # Lists are on their way to the client.
+    asked = replace(subject, server=str(uri), direction="inbound")
+    what = f"ICE server {uri} in a list"
+    return Answer(what, "server", asked, decide_server(config, asked, uri))
 
 
 def _stun(config: Config, subject: Subject, given: Given) -> Answer:
     assert given.stun is not None
     host, port = addresses.canonical(given.stun[0]), given.stun[1]
-    approved = (host, port) in approved_hosts(config.relay, "udp")
+    transport = given.transport or "udp"
+    approved = (host, port) in approved_hosts(config.relay, transport)
     protocol = subject.protocol or ("turn" if approved else "stun")
-    uri = ServerUri(protocol, host, port, "udp")
+    is_stun = protocol in ("stun", "turn")
+    scheme = protocol if is_stun else "turns"
+    uris = [ServerUri(scheme, one, port, transport) for one in (host, subject.destination) if one]
     asked = Subject(
-        "", subject.client, "outbound", ring="network", user=subject.user, server=str(uri),
-        destination=host, port=port, protocol=protocol, minute=subject.minute,
+        "", subject.client, "outbound", ring="network", user=subject.user,
+        server=" ".join(map(str, uris)) if is_stun or protocol == "dtls" else "",
+        destination=" ".join(filter(None, (host, subject.destination))), port=port,
+        protocol=protocol, minute=subject.minute,
     )  # fmt: skip
-    decision = decide_tunnel(config, asked, uri, approved=approved)
-    return Answer(f"STUN over UDP to {addresses.host_port(host, port)}", asked, decision)
+    what = f"{protocol.upper()} over {transport.upper()} to {addresses.host_port(host, port)}"
+    if is_stun:
+        decision = decide_tunnel(config, asked, uris[0], approved=approved)
+    else:
+        decision = decide_udp(config, asked, protocol.upper(), approved=approved)
+    return Answer(what, "flow", asked, decision)
 
 
 def _name(config: Config, subject: Subject, given: Given) -> Answer:
@@ -128,7 +143,7 @@ def _name(config: Config, subject: Subject, given: Given) -> Answer:
         decision = Decision("keep", "default:names", "not the name of a STUN or TURN server")
     else:
         decision = names.decide(known, asked, config)
-    return Answer(f"the name {name}", asked, decision)
+    return Answer(f"the name {name}", "name", asked, decision)
 
 
 def _tls(config: Config, subject: Subject, given: Given) -> Answer:
@@ -139,14 +154,14 @@ def _tls(config: Config, subject: Subject, given: Given) -> Answer:
         destination=host, port=port, protocol="tls", minute=subject.minute,
     )  # fmt: skip
     what = f"TLS to {addresses.host_port(host, port)}"
-    return Answer(what, asked, decide_tls(config, asked))
+    return Answer(what, "tls", asked, decide_tls(config, asked))
 
 
 def _page(config: Config, subject: Subject, given: Given) -> Answer:
     asked = replace(subject, ring="page", direction="outbound", path="", confirmed="",
                     destination="", port=0, protocol="")  # fmt: skip
     what = f"pages of {subject.site or 'any site'}"
-    return Answer(what, asked, decide_page(config, asked))
+    return Answer(what, "page", asked, decide_page(config, asked))
 
 
 _ASKED: Final[dict[str, Callable[[Config, Subject, Given], Answer]]] = {

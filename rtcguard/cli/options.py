@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from rtcguard.app.question import minute_of
 from rtcguard.policy.model import HostPort
 from rtcguard.policy.yaml_values import parse_duration, parse_host_port
 
@@ -26,6 +27,20 @@ class HostPortType(click.ParamType[HostPort]):
     ) -> HostPort:
         parsed = parse_host_port(value)
         return parsed or self.fail(f"{value!r} is not HOST:PORT or [IPV6]:PORT", param, ctx)
+
+
+class MinuteType(click.ParamType[int]):
+    """`mon 09:30`: a minute of the week."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        minute = minute_of(value)
+        return (
+            self.fail(f"{value!r} is not like `mon 09:30`", param, ctx)
+            if minute is None
+            else minute
+        )
 
 
 class DurationType(click.ParamType[int]):

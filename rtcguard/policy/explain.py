@@ -1,44 +1,51 @@
 """Why a decision came out as it did: the rules in their order, and what each one lacked."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from rtcguard.policy.decide import Decision
 from rtcguard.policy.index import Index
 from rtcguard.policy.model import Config
-from rtcguard.policy.rule import OPAQUE, Match, Subject
+from rtcguard.policy.questions import Question, named, unknown
+from rtcguard.policy.rule import Match, Rule, Subject
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
     """One rule that was asked. `lacked` are the keys of its match that do not hold, `not` among
-    them; where there is none, the rule matches."""
+    them; where there is none, the rule matches. One that does not `speak` of the question was
+    passed over: it is about other things, or names those of `lacked`, which nobody knows there."""
 
-    rule: str
+    rule: Rule
     lacked: tuple[str, ...]
+    speaks: bool
 
 
-def tried(config: Config, subject: Subject, decision: Decision) -> Iterator[Tried]:
+def tried(
+    config: Config, question: Question, subject: Subject, decision: Decision
+) -> Iterator[Tried]:
     """The rules that were asked before the decision, the deciding one included; all of them where
     a default decided."""
-    for rule in config.rules:
-        yield Tried(rule.name, tuple(lacking(rule.match, subject)))
+    for place, rule in enumerate(config.rules):
+        speaks = config.index.speaks(place, question)
+        if speaks:
+            yield Tried(rule, tuple(lacking(rule.match, question, subject)), speaks)
+        else:
+            yield Tried(rule, tuple(sorted(unknown(rule.match, question))), speaks)
         if rule.name == decision.rule:
             return
 
 
-def lacking(match: Match, subject: Subject) -> Iterator[str]:
-    """The keys of a match that do not hold for the subject, each asked by itself."""
-    if subject.candidate == OPAQUE and OPAQUE not in match.candidate:
-        yield "candidate"  # what cannot be read is decided by rules that name it
-        return
-    for field in fields(match):
-        value = getattr(match, field.name)
-        if field.name == "negated":
-            if value is not None and _holds(value, subject):
-                yield "not"
-        elif value and not _holds(Match(**{field.name: value}), subject):
-            yield field.name
+def lacking(match: Match, question: Question, subject: Subject) -> Iterator[str]:
+    """The keys of a match that do not hold for the subject, each asked by itself; those that do not
+    count for a page or a flow as a whole are left out."""
+    apart = unknown(match, question)
+    for key in sorted(named(match) - apart, key=list(Match.__dataclass_fields__).index):
+        if not _holds(Match(**{key: getattr(match, key)}), subject):
+            yield key
+    inner = match.negated
+    if inner is not None and not named(inner) & apart and _holds(inner, subject):
+        yield "not"
 
 
 def _holds(match: Match, subject: Subject) -> bool:

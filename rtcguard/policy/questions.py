@@ -81,6 +81,11 @@ def asked(match: Match) -> frozenset[str]:
     return named(match) if match.negated is None else named(match) | named(match.negated)
 
 
+def unknown(match: Match, question: Question) -> frozenset[str]:
+    """The keys that do not count where a question is asked, for nobody knows what they are."""
+    return asked(match) - WHOLE.get(question, _ASKED[question].keys)
+
+
 @dataclass(frozen=True, slots=True)
 class Spoken:
     """What one rule speaks of. `settles` are the questions that it decides where it matches; pages

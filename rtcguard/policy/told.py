@@ -28,8 +28,6 @@ DONE_TO_NAMES: Final[Mapping[str, str]] = {
     **dict.fromkeys(DONE, "refused"),
     "keep": "kept",
     "observe": "observed",
-    "drop": "stripped",
-    "replace": "stripped",
 }
 DONE_TO_PAGES: Final[Mapping[str, str]] = {**dict.fromkeys(DONE, "scrubbed"), "block": "blocked"}
 DONE_TO_FLOWS: Final[Mapping[str, str]] = {

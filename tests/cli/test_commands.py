@@ -190,6 +190,10 @@ rules:
   - name: office
     match: {site: "*.meet.example", candidate: host, not: {transport: tcp}}
     action: keep
+  - name: the office's own TURN server
+    match: {server: "turn:*.meet.example", client: 10.1.0.0/16, time: "mon-fri 08:00-18:00"}
+    action: keep
+  - {name: untouched, match: {site: bank.example, not: {user: "*"}}, action: pass}
 """
 
 
@@ -198,13 +202,15 @@ rules:
     [
         (
             ["--site", "A.meet.example", "--client", "10.1.0.1", "--candidate", HOST.decode()],
-            "outbound host candidate, udp 192.168.7.5\n  rule 'guests': no: client does not hold\n"
-            "  rule 'office': matches\nkeep, by office: rule 'office' says keep\n",
+            "outbound host candidate, udp 192.168.7.5\n  rule 'guests' (FILE:5): no: client does not hold\n"
+            "  rule 'office' (FILE:6): matches\nkeep, by office (FILE:6): rule 'office' says keep\n",
         ),
         (
             ["--site", "b.example", "--candidate", HOST.decode().replace("udp", "tcp")],
-            "outbound host candidate, tcp 192.168.7.5\n  rule 'guests': no: client does not hold\n"
-            "  rule 'office': no: site, not does not hold\nstrip, by default:outbound: a host "
+            "outbound host candidate, tcp 192.168.7.5\n  rule 'guests' (FILE:5): no: client does not hold\n"
+            "  rule 'office' (FILE:6): no: site, not does not hold\n  rule \"the office's own TURN "
+            'server" (FILE:9): says nothing of candidates, of which server cannot be known\n  rule '
+            "'untouched' (FILE:12): says nothing of candidates\nstrip, by default:outbound: a host "
             "candidate tells an address of the client\n",
         ),
         (
@@ -214,7 +220,7 @@ rules:
         ),
         (
             ["--client", "10.9.1.1"],
-            "pages of any site\n  rule 'guests': matches\nblock, by guests: rule 'guests' says "
+            "pages of any site\n  rule 'guests' (FILE:5): matches\nblock, by guests (FILE:5): rule 'guests' says "
             "block\n",
         ),
         (
@@ -226,8 +232,36 @@ rules:
         (["--name", "stun.example.org"], "strip, by sinkhole:form: named like a STUN or TURN"),
         (
             ["--client", "10.9.1.1", "--name", "STUN.example.org."],
-            "the name stun.example.org\n  rule 'guests': matches\nblock, by guests: ",
+            "the name stun.example.org\n  rule 'guests' (FILE:5): matches\nblock, by guests (FILE:5): ",
         ),
+        (
+            ["--client", "10.1.1.1", "--server", "turn:a.meet.example", "--time", "fri 17:59"],
+            "  rule 'guests' (FILE:5): says nothing of ICE servers in lists\n  rule 'office' (FILE:6): "
+            "says nothing of ICE servers in lists, of which candidate and transport cannot be known\n"
+            "  rule \"the office's own TURN server\" (FILE:9): matches\nkeep, by the office's own TURN "
+            "server (FILE:9): ",
+        ),
+        (
+            ["--client", "10.1.1.1", "--server", "turn:a.meet.example", "--time", "fri 18:00"],
+            'TURN server" (FILE:9): no: time does not hold\n',
+        ),
+        (
+            [
+                "--client",
+                "10.1.1.1",
+                "--stun",
+                "192.0.2.9:3478",
+                "--destination",
+                "a.meet.example",
+                "--protocol",
+                "turn",
+                "--time",
+                "mon 08:00",
+            ],
+            "keep, by the office's own TURN server (FILE:9): ",
+        ),
+        (["--tls", "bank.example:443"], "pass, by untouched (FILE:12): "),
+        (["--tls", "bank.example:443", "--user", "alice"], "no: not does not hold\nintercept, by "),
         (["--name", "www.example.org"], "keep, by default:names: not the name of a STUN or TURN"),
     ],
 )
@@ -236,7 +270,7 @@ def test_explain(tmp_path: Path, asked: list[str], told: str) -> None:
     config.write_text(RULES)
     made = rtcguard(["explain", "--config", str(config), *asked], tmp_path)
     assert made.returncode == 0, made.stderr
-    assert told in made.stdout.decode()
+    assert told in made.stdout.decode().replace(str(config), "FILE")
 
 
 def test_explain_as_json(tmp_path: Path) -> None:
@@ -244,12 +278,19 @@ def test_explain_as_json(tmp_path: Path) -> None:
     config.write_text(RULES)
     asked = ["--client", "10.1.0.1", "--site", "a.meet.example", "--candidate", HOST.decode()]
     made = rtcguard(["explain", "--config", str(config), *asked, "--json"], tmp_path)
+    where = {"file": str(config), "speaks": True}
     assert json.loads(made.stdout) == {
         "what": "outbound host candidate, udp 192.168.7.5",
         "action": "keep",
         "rule": "office",
+        "file": str(config),
+        "line": 6,
         "reason": "rule 'office' says keep",
-        "tried": [{"rule": "guests", "lacked": ["client"]}, {"rule": "office", "lacked": []}],
+        "tried": [
+            {"rule": "guests", "line": 5, "lacked": ["client"], **where},
+            {"rule": "office", "line": 6, "lacked": [], **where},
+        ],
+        "monitored": [],
     }
 
 
@@ -263,6 +304,8 @@ def test_explain_as_json(tmp_path: Path) -> None:
             ["--stun", "1.2.3.4:1", "--server", "stun:a"],
             "one of --candidate, --server, --stun, --name",
         ),
+        (["--time", "25:00"], "'25:00' is not like `mon 09:30`"),
+        (["--port", "0"], "Invalid value for '--port'"),
         (["--candidate", ""], "Invalid value for --candidate: it is empty"),
     ],
 )
