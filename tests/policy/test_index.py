@@ -2,16 +2,20 @@
 
 import ipaddress
 import pickle
+from collections.abc import Callable
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rtcguard.ice import address as addresses
+from rtcguard.ice.server import parse_uri
 from rtcguard.policy.index import Index
-from rtcguard.policy.rule import CANDIDATE_TYPES, DIRECTIONS, Match, Subject
+from rtcguard.policy.rule import Match, ServerPattern, Subject
 
+from .made import matches, subjects
 from .test_decide import subject
 
 
@@ -131,68 +135,125 @@ def test_paths(prefix: str, path: str, expected: bool) -> None:
     assert holds(Match(path=(prefix,)), subject(path=path)) == expected
 
 
+TURN_443 = ServerPattern("turn", "*.example.org", 443, "tcp")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "server", "expected"),
+    [
+        (ServerPattern("stun", "*"), "stun:a.example:19302", True),
+        (ServerPattern("stun", "*"), "stuns:a.example", False),
+        (ServerPattern("turn", "turn.example.org"), "TURN:Turn.Example.org?transport=tcp", True),
+        (ServerPattern("turn", "turn.example.org"), "turn:turn.example.org.", True),
+        (ServerPattern("turn", "turn.example.org"), "turn:a.turn.example.org", False),
+        (ServerPattern("turn", "turn.example.org", 3478), "turn:turn.example.org", True),
+        (ServerPattern("turn", "turn.example.org", 5349), "turn:turn.example.org", False),
+        (TURN_443, "turn:a.example.org:443?transport=tcp", True),
+        (TURN_443, "turn:a.b.example.org:443?transport=tcp", True),
+        (TURN_443, "turn:example.org:443?transport=tcp", False),
+        (TURN_443, "turn:a.example.org:443", False),
+        (TURN_443, "turns:a.example.org:443?transport=tcp", False),
+        (ServerPattern("turn", "2001:db8::7"), "turn:[2001:DB8:0::7]:3478", True),
+        (ServerPattern("turn", "192.0.2.7"), "turn:192.0.2.70", False),
+        # By its address and by its name: either.
+        (TURN_443, "turn:192.0.2.7:443?transport=tcp turn:a.example.org:443?transport=tcp", True),
+        # The name of one that DNS is asked for.
+        (TURN_443, "stun:a.example.org:0 turn:a.example.org:0", True),
+        (ServerPattern("turn", "*"), "stun:a.example.org:0 stuns:a.example.org:0", False),
+        (ServerPattern("turn", "*"), "", False),
+        (ServerPattern("turn", "*"), "http://a.example", False),
+    ],
+)
+def test_servers(pattern: ServerPattern, server: str, expected: bool) -> None:
+    assert holds(Match(server=(pattern,)), subject(server=server)) == expected
+    assert holds(Match(negated=Match(server=(pattern,))), subject(server=server)) == (not expected)
+
+
+@pytest.mark.parametrize(
+    ("match", "of", "expected"),
+    [
+        (Match(user=("alice", "bob")), {"user": "bob"}, True),
+        (Match(user=("alice",)), {"user": "Alice"}, False),
+        (Match(user=("*",)), {"user": "carol"}, True),
+        (Match(user=("*",)), {"user": ""}, False),
+        (Match(negated=Match(user=("*",))), {"user": ""}, True),
+        (Match(destination=(ip_network("192.0.2.0/24"),)), {"destination": "192.0.2.9"}, True),
+        (Match(destination=("private",)), {"destination": "192.0.2.9 10.0.0.1"}, True),
+        (Match(destination=("*.example.org",)), {"destination": "192.0.2.9 a.example.org"}, True),
+        (Match(destination=("*.example.org",)), {"destination": "192.0.2.9"}, False),
+        (Match(destination=("name",)), {"destination": "a.example.org"}, True),
+        (Match(port=((3478, 3481), (80, 80))), {"port": 3481}, True),
+        (Match(port=((3478, 3481), (80, 80))), {"port": 3482}, False),
+        (Match(port=((1, 65535),)), {"port": 0}, False),
+        (Match(protocol=("stun", "turn")), {"protocol": "turn"}, True),
+        (Match(protocol=("stun", "turn")), {"protocol": ""}, False),
+        (Match(time=((0, 59), (600, 600))), {"minute": 59}, True),
+        (Match(time=((0, 59), (600, 600))), {"minute": 60}, False),
+        (Match(time=((0, 10079),)), {"minute": -1}, False),
+    ],
+)
+def test_what_a_packet_is_known_by(match: Match, of: dict[str, object], expected: bool) -> None:
+    assert holds(match, subject(**of)) == expected
+
+
 # The same by a plain reading of the rules.
 
 
 def read_plainly(match: Match, asked: Subject) -> bool:
-    def site(pattern: str) -> bool:
-        if pattern.startswith("*."):
-            return asked.site.endswith(pattern[1:]) and asked.site != pattern[1:]
-        return asked.site == pattern
-
-    def within(text: str, value: object) -> bool:
-        if isinstance(value, str):
-            return bool(text) and addresses.scope(text) == value
-        try:
-            return ipaddress.ip_address(text) in value  # type: ignore[operator]
-        except ValueError:
-            return False
-
-    return (
-        (not match.site or any(map(site, match.site)))
-        and (not match.client or any(within(asked.client, value) for value in match.client))
-        and (not match.address or any(within(asked.address, value) for value in match.address))
-        and (not match.candidate or asked.candidate in match.candidate)
-        and (not match.direction or asked.direction in match.direction)
-        and (match.negated is None or not read_plainly(match.negated, asked))
-    )
+    """Whether it holds: key by key, value by value."""
+    return all(
+        any(_READ[key](asked, value) for value in values)
+        for key in _READ
+        if (values := getattr(match, key))
+    ) and (match.negated is None or not read_plainly(match.negated, asked))
 
 
-hosts = st.sampled_from(["a.org", "b.a.org", "c.b.a.org", "xa.org", "org", ""])
-texts = st.sampled_from(
-    ["10.1.2.3", "10.200.0.1", "192.0.2.1", "2001:db8::1", "fd00::1", "x.local", ""]
-)
-values = st.sampled_from([
-    *map(ip_network, ["10.0.0.0/8", "10.1.0.0/16", "10.1.2.3", "0.0.0.0/0", "2001:db8::/32"]),
-    ip_network("::/0"),
-    *("private", "ula", "public", "mdns"),
-])  # fmt: skip
+def named(name: str, pattern: str) -> bool:
+    if pattern.startswith("*."):
+        return name.endswith(pattern[1:]) and name != pattern[1:]
+    return name == pattern
 
 
-def some[T](of: st.SearchStrategy[T]) -> st.SearchStrategy[tuple[T, ...]]:
-    return st.lists(of, max_size=2).map(tuple)
+def within(text: str, value: object) -> bool:
+    if isinstance(value, str):
+        return bool(text) and addresses.scope(text) == value
+    try:
+        return ipaddress.ip_address(text) in value  # type: ignore[operator]
+    except ValueError:
+        return False
 
 
-def matches(negated: st.SearchStrategy[Match | None]) -> st.SearchStrategy[Match]:
-    return st.builds(
-        Match,
-        site=some(st.sampled_from(["a.org", "*.a.org", "*.b.a.org", "*.org", "none.example"])),
-        client=some(values),
-        address=some(values),
-        candidate=some(st.sampled_from(CANDIDATE_TYPES)),
-        direction=some(st.sampled_from(DIRECTIONS)),
-        negated=negated,
-    )
+def served(asked: Subject, one: ServerPattern) -> bool:
+    for word in asked.server.split():
+        uri = parse_uri(word)
+        if (
+            uri.scheme == one.scheme
+            and (one.host == "*" or named(uri.host, one.host))
+            and one.port in (0, uri.port)
+            and one.transport in ("", uri.transport)
+        ):
+            return True
+    return False
 
 
-subjects = st.builds(
-    Subject,
-    site=hosts,
-    client=texts,
-    address=texts,
-    direction=st.sampled_from(DIRECTIONS),
-    candidate=st.sampled_from(CANDIDATE_TYPES),
-)
+_READ: dict[str, Callable[[Subject, Any], bool]] = {
+    "site": lambda asked, value: named(asked.site, value),
+    "user": lambda asked, value: asked.user == value or (value == "*" and bool(asked.user)),
+    "path": lambda asked, value: f"{asked.path}/".startswith(f"{value}/"),
+    "client": lambda asked, value: within(asked.client, value),
+    "address": lambda asked, value: within(asked.address, value),
+    "server": served,
+    "destination": lambda asked, value: any(
+        within(word, value) or (isinstance(value, str) and named(word, value))
+        for word in asked.destination.split()
+    ),
+    "port": lambda asked, value: asked.port > 0 and value[0] <= asked.port <= value[1],
+    "time": lambda asked, value: value[0] <= asked.minute <= value[1],
+    **{
+        key: lambda asked, value, key=key: getattr(asked, key) == value  # type: ignore[misc]
+        for key in ("candidate", "direction", "ring", "transport", "protocol")
+    },
+}
 
 
 @given(st.lists(matches(st.none() | matches(st.none())), max_size=12), st.lists(subjects))
@@ -202,6 +263,47 @@ def test_as_a_plain_reading_has_it(rules: list[Match], asked: list[Subject]) -> 
         expected = [place for place, rule in enumerate(rules) if read_plainly(rule, one)]
         assert list(index.all(one)) == expected
         assert index.first(one) == next(iter(expected), None)
+
+
+@given(matches(st.none()), matches(st.none()), st.lists(subjects, min_size=20, max_size=20))
+def test_what_covers_another_holds_where_it_does(
+    wide: Match, narrow: Match, asked: list[Subject]
+) -> None:
+    if Index([wide]).covering(narrow, among=1):
+        assert all(read_plainly(wide, one) for one in asked if read_plainly(narrow, one))
+
+
+@pytest.mark.parametrize(
+    ("wide", "narrow", "expected"),
+    [
+        (Match(), Match(site=("a.org",)), True),
+        (Match(site=("*.a.org", "b.org")), Match(site=("*.c.a.org", "x.a.org")), True),
+        (Match(site=("*.a.org",)), Match(site=("a.org",)), False),
+        (Match(client=("private",)), Match(client=(ip_network("10.1.0.0/16"),)), True),
+        (Match(client=(ip_network("0.0.0.0/0"),)), Match(client=("private", "cgnat")), True),
+        (Match(client=(ip_network("0.0.0.0/0"),)), Match(client=("public",)), False),
+        (
+            Match(client=(ip_network("10.0.0.0/9"), ip_network("10.128.0.0/9"))),
+            Match(client=(ip_network("10.0.0.0/8"),)),
+            True,
+        ),
+        (
+            Match(client=(ip_network("10.0.0.0/9"),)),
+            Match(client=(ip_network("10.0.0.0/8"),)),
+            False,
+        ),
+        (Match(path=("/a",)), Match(path=("/a/b",)), True),
+        (Match(path=("/a",)), Match(path=("/ab",)), False),
+        (Match(server=(ServerPattern("turn", "*"),)), Match(server=(TURN_443,)), True),
+        (Match(server=(TURN_443,)), Match(server=(ServerPattern("turn", "*"),)), False),
+        (Match(port=((1, 500),)), Match(port=((80, 443),)), True),
+        (Match(time=((0, 10),)), Match(time=((5, 11),)), False),
+        (Match(user=("*",)), Match(user=("a",)), True),
+        (Match(destination=("*.a.org", "private")), Match(destination=("x.a.org",)), True),
+    ],
+)
+def test_what_covers_what(wide: Match, narrow: Match, expected: bool) -> None:
+    assert Index([wide]).covering(narrow, among=1) == expected
 
 
 def test_sent_to_another_process() -> None:

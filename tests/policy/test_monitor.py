@@ -86,7 +86,9 @@ def test_every_other_question(of: str) -> None:
 
     action: RuleAction = "pass" if of == "tls" else "keep" if of in ("name", "server") else "block"
     match = (
-        {"server": (ServerPattern("stun", "192.0.2.1"),)} if of == "server" else {"client": ("private",)}
+        {"server": (ServerPattern("stun", "192.0.2.1"),)}
+        if of == "server"
+        else {"client": ("private",)}
     )
     without = ask(config())
     watched = ask(config(rule("watched", action, "monitor", **match)))
