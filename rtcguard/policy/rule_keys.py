@@ -77,9 +77,10 @@ def _match(reader: Yaml, node: yaml.Node, path: str) -> rule.Match | None:
 
 def _values(reader: Yaml, node: yaml.Node, path: str, keys: Keys) -> dict[str, Any]:
     """The keys of a match. An empty list is none of them: it would match everything."""
+    before = len(reader.mistakes)
     found = reader.mapping(node, path, keys)
     for key, value in found.items():
-        if value == ():
+        if value == () and len(reader.mistakes) == before:
             reader.mistake(node, f"{path}.{key} is empty; for any, leave the key out")
     return found
 

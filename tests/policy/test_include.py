@@ -1,11 +1,14 @@
 """Several files as one configuration: their order, and what is wrong with which of them."""
 
+from ipaddress import ip_network
+
 import pytest
 
 from rtcguard.errors import ConfigError, ParseError
 from rtcguard.policy.include import Source
 from rtcguard.policy.load import load, load_files
 from rtcguard.policy.model import Config
+from rtcguard.policy.rule import Match
 
 
 def rule(name: str) -> str:
@@ -48,6 +51,25 @@ def test_own_rules_come_first_then_those_of_includes_in_their_order() -> None:
     assert config.files == ("m", "a", "c", "b")
 
 
+def test_lists_of_all_files_are_known_to_the_rules_of_all() -> None:
+    config = loaded(
+        {
+            "m": "version: 1\ninclude: [a, b]\n"
+            "rules: [{name: m, match: {client: $office, site: $ours}, action: keep}]\n",
+            "a": "networks: {office: [10.0.0.0/8, private]}\n",
+            "b": "sites: {ours: '*.Example.org'}\n"
+            "rules: [{name: b, match: {destination: [$office, $ours]}, action: block}]\n",
+        }
+    )
+    assert [one.match for one in config.rules] == [
+        Match(site=("*.example.org",), client=(ip_network("10.0.0.0/8"), "private")),
+        Match(destination=(ip_network("10.0.0.0/8"), "private", "*.example.org")),
+    ]
+    assert mistakes(
+        {"m": "version: 1\ninclude: a\nsites: {x: a.org}\n", "a": "sites: {x: b.org}"}
+    ) == ["a:1:9: two lists are named 'x'; the other one is at m:3"]
+
+
 @pytest.mark.parametrize("include", ["include:\n", "include: []\n", ""])
 def test_nothing_included(include: str) -> None:
     assert loaded({"m": "version: 1\n" + include}).files == ("m",)
@@ -86,7 +108,7 @@ def test_each_mistake_names_its_file() -> None:
     }
     assert mistakes(files) == [
         "m:2:7: mode is one of enforce, monitor, found 'monitr'; did you mean 'monitor'?",
-        "a:1:1: unknown key 'mode'; known are version, include, rules",
+        "a:1:1: unknown key 'mode'; known are version, include, networks, sites, rules",
         "a:2:16: two rules are named 'one'; the other one is at m:4",
         "b:2:1: not YAML: the file ends here, and a bracket is still open",
         "c: the file is empty; it begins with `version: 1`",
