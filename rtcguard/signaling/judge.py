@@ -95,7 +95,7 @@ class Judge:
         self.blocked = ""
         self.has_findings = False
         self.has_servers = False
-        self.names_servers = self.replaces_servers = False  # any; any that is not just dropped
+        self._names_servers = self._replaces_servers = False  # any; any that is not just dropped
         self.is_full = False
         self.unsettled = False  # what was edited is no plain candidate: it is to be seen again
         self._message, self._config = message, config
@@ -356,15 +356,22 @@ class Judge:
 
     # Servers -----------------------------------------------------------------------------------
 
+    @property
+    def drops_servers(self) -> bool:
+        """Whether rules have every server in the message go, and nothing come in its place."""
+        if not self._config.index.has("server"):
+            return False
+        return self._names_servers and not self._replaces_servers
+
     def server(self, view: View, at: ServerAt) -> None:
         """Decides an ICE server that a site tells its client of; it is overwritten by a name that
         nobody has."""
-        self.has_servers = self.names_servers = True
+        self.has_servers = self._names_servers = True
         if addresses.is_unroutable(at.uri.host) or view.covers(at.start):
             return
         self._count()
         decision = decide_server(self._config, self._subject, at.uri)
-        self.replaces_servers = self.replaces_servers or decision.action != "drop"
+        self._replaces_servers = self._replaces_servers or decision.action != "drop"
         if decision.action == "block":
             self.block(decision.reason)
         elif decision.action not in ("keep", "observe") and not self._replace(

@@ -70,8 +70,7 @@ def _rewrite(message: Message, config: Config, passes: int) -> Rewrite:
     records = walk.judge.records()
     made = walk.made()
     if message.direction == "inbound" and walk.judge.has_servers and offers.is_free(made):
-        dropped = walk.judge.names_servers and not walk.judge.replaces_servers
-        made = offers.with_servers(made, () if dropped else message.servers)
+        made = offers.with_servers(made, () if walk.judge.drops_servers else message.servers)
     if walk.judge.blocked:
         return Rewrite(b"", records, walk.judge.blocked)
     if not (walk.unsettled or walk.judge.unsettled) or made == message.content:
