@@ -148,6 +148,42 @@ def test_site_servers_are_kept_where_the_settings_say_so(
     assert found == ["relay", [OURS, theirs]]
 
 
+@pytest.mark.parametrize(
+    ("rules", "found"),
+    [
+        ([("keep", "^(?:turn:[^ ]+ [0-9]+ (?:udp|tcp))$", "")], ["ours", "turn:turn.example.org"]),
+        ([("keep", "^turn:", "^turn:turn\\.example")], ["ours"]),
+        # The first one decides.
+        (
+            [("replace", "^turn:turn", ""), ("keep", "^", "")],
+            ["ours", "stun:127.0.0.1:3478", "stuns:stun.example.org", "stun:[::1]", "stun:x"],
+        ),
+        ([("drop", "^", "")], []),
+        ([("drop", "^stun", "")], ["ours"]),
+        ([("drop", "^turn", "")], ["ours"]),
+    ],
+)
+def test_what_rules_say_of_servers(
+    site: Any,
+    page: Page,
+    in_mode: Callable[..., None],
+    rules: list[tuple[str, str, str]],
+    found: list[str],
+) -> None:
+    def urls(way: str) -> list[str]:
+        policy, servers = page.evaluate(READ, way)
+        assert policy == "relay"
+        told = [url for server in servers for url in server["urls"]]
+        return ["ours" if url in OURS["urls"] else url for url in told]
+
+    in_mode(rules=tuple(rules))
+    page.goto(site.put("/", "<!doctype html>"))
+    assert urls("new RTCPeerConnection(cfg)") == found
+    # Where a page brings none, approved ones are put in whatever the rules are.
+    assert urls("new RTCPeerConnection({ iceServers: [] })") == ["ours"]
+    assert urls("new RTCPeerConnection()") == ["ours"]
+
+
 def test_an_approved_server_that_the_page_brings_gets_our_credentials(guarded: Page) -> None:
     way = (
         "new RTCPeerConnection({ iceServers: [{ urls: ['TURN:127.0.0.1:34789?transport=tcp'],"
