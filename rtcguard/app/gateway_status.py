@@ -14,12 +14,13 @@ from rtcguard.policy.model import Config
 @dataclass(frozen=True, slots=True)
 class Status:
     """`missing` are defects: the firewall does not do what the configuration asks. `notes` are
-    consequences of the configuration itself."""
+    consequences of the configuration itself. `meanings` are the counters' words in this mode."""
 
     missing: tuple[str, ...]
     notes: tuple[str, ...]
     counts: dict[str, Count] = field(default_factory=dict)
     approved: tuple[Endpoint, ...] = ()
+    meanings: dict[str, str] = field(default_factory=lambda: dict(COUNTERS))
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -27,9 +28,9 @@ class Status:
             "missing": list(self.missing),
             "notes": list(self.notes),
             "counters": {
-                name: {"packets": count.packets, "bytes": count.octets, "what": COUNTERS[name]}
+                name: {"packets": count.packets, "bytes": count.octets, "what": self.meanings[name]}
                 for name, count in self.counts.items()
-                if name in COUNTERS
+                if name in self.meanings
             },
             "approved": [
                 {
@@ -53,7 +54,7 @@ def status(config: Config) -> Status:
     notes = tuple(gateway.notes(config))
     if loaded is None:
         return Status(missing, notes)
-    return Status(missing, notes, loaded.counts, loaded.approved)
+    return Status(missing, notes, loaded.counts, loaded.approved, firewall.counters(config))
 
 
 def _missing(config: Config, text: str, loaded: Loaded | None) -> Iterator[str]:

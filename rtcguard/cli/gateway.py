@@ -80,12 +80,10 @@ def _print(found: Status) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from rtcguard.network.firewall import COUNTERS
-
     console = Console(highlight=False, soft_wrap=True)
     if found.counts:
         table = Table("what", "packets", "bytes", box=None, pad_edge=False)
-        for name, meaning in COUNTERS.items():
+        for name, meaning in found.meanings.items():
             if name in found.counts:
                 count = found.counts[name]
                 table.add_row(meaning, f"{count.packets:,}", f"{count.octets:,}")

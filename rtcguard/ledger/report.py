@@ -25,7 +25,7 @@ def to_csv(by: str, found: list[Group]) -> str:
     """A line a row, by RFC 4180; what is many is joined by a space."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow([by, "count", "first", "last", "scope", "actions", "clients", "sites",
+    writer.writerow([by, "count", "first", "last", "scope", "actions", "would", "clients", "sites",
                      "destinations"])  # fmt: skip
     for row in found:
         writer.writerow([_plain(cell) for cell in _cells(row)])
@@ -38,9 +38,12 @@ def _plain(cell: Any) -> Any:
 
 
 def _cells(row: Group) -> list[Any]:
-    actions = " ".join(f"{action}:{count}" for action, count in sorted(row.actions.items()))
+    done = (
+        " ".join(f"{action}:{count}" for action, count in sorted(counts.items()))
+        for counts in (row.actions, row.would)
+    )
     lists = (" ".join(many) for many in (row.clients, row.sites, row.destinations))
-    return [row.key, row.count, row.first, row.last, row.scope, actions, *lists]
+    return [row.key, row.count, row.first, row.last, row.scope, *done, *lists]
 
 
 def print_table(by: str, found: list[Group]) -> None:
@@ -71,7 +74,8 @@ def print_table(by: str, found: list[Group]) -> None:
 
 
 def _done(row: Group) -> str:
-    return ", ".join(f"{action} {count}" for action, count in sorted(row.actions.items()))
+    done = [f"{action} {count}" for action, count in sorted(row.actions.items())]
+    return ", ".join(done + [f"would be {what} {n}" for what, n in sorted(row.would.items())])
 
 
 def _shown(cell: str) -> "Text":

@@ -40,6 +40,19 @@ COUNTERS: Final = {
 }
 
 
+_PASSING: Final = ("approved", "direct", "proxied", "dns")  # in either mode
+
+
+def counters(config: Config) -> dict[str, str]:
+    """Each counter with what it counts in this configuration's mode, in the order of reports."""
+    if config.mode == "enforce":
+        return dict(COUNTERS)
+    return {
+        name: what if name in _PASSING else f"{what}; in monitor mode: counted, and let through"
+        for name, what in COUNTERS.items()
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One address of an approved TURN server. `name` is the host that the configuration has; a

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from rtcguard.network import firewall
-from rtcguard.network.firewall import CLIENT_MARK, COUNTERS, OWN_MARK, TABLE, Endpoint
+from rtcguard.network.firewall import CLIENT_MARK, OWN_MARK, TABLE, Endpoint
 from rtcguard.policy.model import Config
 
 _STUN: Final = "@th,96,32 0x2112a442"  # RFC 8489 section 5: the magic cookie, in a datagram
@@ -77,7 +77,7 @@ class _Writer:
         self._uids = "{ " + ", ".join(map(str, uids)) + " }"
 
     def table(self, approved: list[Endpoint]) -> Iterator[str]:
-        for name, meaning in COUNTERS.items():
+        for name, meaning in firewall.counters(self._config).items():
             yield f'counter {name} {{ comment "{meaning}"; }}'
         yield from self._sets(approved)
         yield from self._judge()

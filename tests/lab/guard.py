@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from rtcguard.ledger.store import Store
+from rtcguard.policy.record import Record
 
 from .net import APPROVED_TURN, GATEWAY, LAN, SINK
 from .process import LabError
@@ -36,12 +40,13 @@ stun: {{listen: ["{GATEWAY.v4}:3478"]}}
 """
 
 
-def _config(world: World, directory: Path, page_guard: bool, transport: str, gateway: bool) -> Path:
-    secret = directory / "turn.secret"
-    secret.touch(mode=0o600)
-    secret.write_text(APPROVED_SECRET + "\n")
-    file = directory / "rtcguard.yaml"
-    file.write_text(f"""\
+# The text of a configuration, when it is known where the TURN server's secret is.
+Configuration = Callable[[World, Path], str]
+
+
+def _configuration(page_guard: bool, transport: str, gateway: bool) -> Configuration:
+    def written(world: World, secret: Path) -> str:
+        return f"""\
 version: 1
 listen: {PROXY}
 relay:
@@ -52,8 +57,9 @@ relay:
   site_servers: drop
 page: {{guard: {str(page_guard).lower()}}}
 upstream: {{trusted_ca: {world.ca.certificate}}}
-{GATEWAY_CONFIG if gateway else PROXY_CONFIG}""")
-    return file
+{GATEWAY_CONFIG if gateway else PROXY_CONFIG}"""
+
+    return written
 
 
 def _command_line(pid: int) -> bytes:
@@ -68,12 +74,16 @@ class Guard:
     """One run of `rtcguard run`, and what it has to report afterwards."""
 
     def __init__(
-        self, world: World, directory: Path, page_guard: bool, transport: str, gateway: bool
+        self, world: World, directory: Path, configuration: Configuration, gateway: bool
     ) -> None:
         directory.mkdir()
+        secret = directory / "turn.secret"
+        secret.touch(mode=0o600)
+        secret.write_text(APPROVED_SECRET + "\n")
         self._world = world
         self._state = directory / "state"
-        self._config = _config(world, directory, page_guard, transport, gateway)
+        self._config = directory / "rtcguard.yaml"
+        self._config.write_text(configuration(world, secret))
         self._environment = {
             **os.environ,
             "RTCGUARD_STATE_DIR": str(self._state),
@@ -138,6 +148,11 @@ class Guard:
         text = self.command("report", "--format", "json", "--by", by)
         return {str(row["key"]): row for row in json.loads(text)["rows"]}
 
+    def records(self) -> list[Record]:
+        """All that the ledger has, in its order; to be asked when it has ended."""
+        with contextlib.closing(Store(self._state / "ledger.sqlite3")) as store:
+            return [event.record for _, event in store.after(0, 100_000)]
+
     def command(self, name: str, *arguments: str) -> str:
         """What a command of rtcguard's says on the gateway, with this configuration."""
         lab = self._world.lab
@@ -150,14 +165,20 @@ class Guard:
 
 @contextmanager
 def running_guard(
-    world: World, *, page_guard: bool = True, transport: str = "udp", gateway: bool = False
+    world: World,
+    *,
+    page_guard: bool = True,
+    transport: str = "udp",
+    gateway: bool = False,
+    configuration: Configuration | None = None,
 ) -> Iterator[Guard]:
     """rtcguard with a state folder of its own, for the time of a `with` block. `transport`: how
     the approved TURN server is to be spoken to; `gateway`: with the firewall up, and clients that
-    know of no proxy."""
+    know of no proxy; `configuration`: another one than what is made of these."""
     number = len(list(world.lab.directory.glob("guard-*")))
     directory = world.lab.directory / f"guard-{number}"
-    guard = Guard(world, directory, page_guard, transport, gateway)
+    made = configuration or _configuration(page_guard, transport, gateway)
+    guard = Guard(world, directory, made, gateway)
     try:
         guard.wait()
         yield guard

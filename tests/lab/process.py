@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-PORT_WAIT = 10.0
+PORT_WAIT = 30.0
 STOP_WAIT = 5.0
 
 

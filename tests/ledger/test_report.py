@@ -1,5 +1,6 @@
 """Reports: rows, JSON, CSV, and the table on the terminal."""
 
+import contextlib
 import csv
 import io
 import json
@@ -105,26 +106,39 @@ def test_json(store: Store) -> None:
     }
 
 
+def test_what_would_have_been(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Events of monitor mode are counted by both."""
+    with contextlib.closing(Store(tmp_path / "watched.sqlite")) as store:
+        record = Record("page", "server", "observed", site="a.example", would="stripped", count=3)
+        store.add([Event("2026-01-01", "1", "n", record, "2026-01-01")])
+        (row,) = store.grouped("site", Filter("2026"))
+    assert (row.actions, row.would) == ({"observed": 3}, {"stripped": 3})
+    assert ",observed:3,stripped:3," in report.to_csv("site", [row])
+    report.print_table("site", [row])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "observed 3" in shown and "would be" in shown
+
+
 def test_json_of_nothing() -> None:
     assert json.loads(report.to_json("ring", "x", [])) == {"by": "ring", "since": "x", "rows": []}
 
 
 def test_csv(store: Store) -> None:
     lines = report.to_csv("address", store.grouped("address", Filter("2026"))).splitlines()
-    assert lines[0] == "address,count,first,last,scope,actions,clients,sites,destinations"
+    assert lines[0] == "address,count,first,last,scope,actions,would,clients,sites,destinations"
     assert lines[2] == (
-        "198.51.100.7,1,2026-01-04,2026-01-04,public,scrubbed:1,10.0.0.5,a.example,s:443"
+        "198.51.100.7,1,2026-01-04,2026-01-04,public,scrubbed:1,,10.0.0.5,a.example,s:443"
     )
     assert len(lines) == 3
-    assert ",refused:1 stripped:2," in lines[1]
+    assert ",refused:1 stripped:2,," in lines[1]
 
 
 # A spreadsheet takes a bare carriage return for the end of a row, and what follows for a cell.
 @pytest.mark.parametrize("evil", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
 def test_csv_has_no_formulas(evil: str) -> None:
-    row = Group(evil, 1, "a", "b", "", {evil: 1}, {}, [evil], [evil], [evil])
+    row = Group(evil, 1, "a", "b", "", {evil: 1}, {evil: 1}, [evil], [evil], [evil])
     (cells,) = list(csv.reader(io.StringIO(report.to_csv("site", [row]), newline="")))[1:]
-    assert cells == [f"'{evil}", "1", "a", "b", "", f"'{evil}:1", *[f"'{evil}"] * 3]
+    assert cells == [f"'{evil}", "1", "a", "b", "", f"'{evil}:1", f"'{evil}:1", *[f"'{evil}"] * 3]
 
 
 @pytest.mark.parametrize("key", ['a,"b"', "a\n=1", "a\r=1", "a\r\n=1", '"', " a ", "Zoë"])

@@ -205,6 +205,15 @@ def test_guard_seen(store: Store) -> None:
     assert not store.guard_seen("10.0.0.2", "a.example", "2026-01-01")  # no guard
 
 
+def test_a_guard_that_only_watches_is_not_in_force(store: Store) -> None:
+    """The last one counts."""
+    of = {"kind": "guard", "client": "10.0.0.1", "site": "a.example"}
+    for day, would, in_force in ((2, "", True), (3, "scrubbed", False), (4, "", True)):
+        store.add([event(str(day), f"2026-01-{day:02}", would=would, **of)])
+        assert store.guard_seen("10.0.0.1", "a.example", "2026-01-01") == in_force
+        assert store.guard_seen("10.0.0.1", "a.example", "2026-01-01", watches=True)
+
+
 @pytest.mark.parametrize("by", sorted({*GROUPS} - {"action", "node"}))
 def test_grouped(store: Store, by: str) -> None:
     values = {"client": "10.0.0.1", "site": "a.example", "destination": "s:443", "address": "x",

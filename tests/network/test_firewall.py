@@ -60,6 +60,17 @@ def test_monitoring_stops_nothing() -> None:
     assert not [line for line in rules if "drop" in line or "reject" in line or "tproxy" in line]
 
 
+def test_monitoring_says_that_packets_are_only_counted() -> None:
+    """In status and in the kernel, which takes comments of 127 bytes."""
+    watching = replace(gateway(), mode="monitor")
+    for name, what in firewall.counters(watching).items():
+        stops = name not in ("approved", "direct", "proxied", "dns")
+        assert what.endswith("; in monitor mode: counted, and let through") == stops
+        assert len(what) < 128
+        assert f'counter {name} {{ comment "{what}"; }}' in ruleset.ruleset(watching)
+    assert firewall.counters(gateway()) == firewall.COUNTERS
+
+
 def test_a_replacement_is_one_transaction() -> None:
     text = ruleset.ruleset(gateway())
     assert text.startswith("table inet rtcguard\ndelete table inet rtcguard\ntable inet rtcguard {")

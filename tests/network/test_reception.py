@@ -58,6 +58,15 @@ def test_only_what_is_near_is_answered_unless_told_otherwise(host: str, near: bo
         assert record.reason.startswith("Binding request: no answer: ")
 
 
+def test_in_monitor_mode_it_refuses_and_says_why() -> None:
+    """What is refused is told as refused: a responder has nothing that it could pass on."""
+    one = Reception(Policy(Config(mode="monitor")))
+    assert one.judge(PLAIN, ("10.0.0.9", 5000), SERVER, NOON).datagram is not None
+    (record,) = told(one)
+    assert (record.action, record.would) == ("refused", "")
+    assert record.reason.endswith("in monitor mode too, for a responder has nothing to pass on")
+
+
 def test_the_networks_are_the_configured_ones() -> None:
     one = reception(clients=(ipaddress.ip_network("2001:db8::/64"),))
     assert one.judge(PLAIN, ("2001:db8::5", 5), SERVER, NOON).datagram

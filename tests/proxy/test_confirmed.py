@@ -42,6 +42,17 @@ def test_the_page(known: Confirmed) -> None:
     assert known.by("10.0.0.1", "b.example") == known.by("10.0.0.2", SITE) == ""
 
 
+def test_a_guard_that_only_watches(path: Path, known: Confirmed) -> None:
+    """It confirms nothing but what would be; and takes back what one in force had said, for the
+    page that is open now has its host sockets."""
+    known.confirm("10.0.0.1", SITE)
+    known.confirm("10.0.0.1", SITE, watches=True)
+    assert known.by("10.0.0.1", SITE) == ""
+    assert known.by("10.0.0.1", SITE, watches=True) == "page"
+    known.confirm("10.0.0.1", SITE)
+    assert known.by("10.0.0.1", SITE) == known.by("10.0.0.1", SITE, watches=True) == "page"
+
+
 @pytest.mark.parametrize(
     ("client", "ring"),
     [

@@ -1,5 +1,6 @@
 """Ring 2 on real flows: what a client sends through the proxy, and what reaches the origin."""
 
+import contextlib
 import gzip
 import json
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import connect
 
+from rtcguard.ledger.store import Store
 from tests.origin import Origin
 from tests.process import Running, running
 
@@ -121,8 +123,34 @@ def test_monitor_changes_nothing_and_records(origin: Origin, tmp_path: Path) -> 
         run.request("POST", f"{origin.url}/echo", OFFER, headers)
         run.stop()
         assert origin.bodies("/echo") == [OFFER]
-        rows = {row["key"]: row["actions"] for row in run.report("address")}
-    assert rows["192.168.7.5"] == {"observed": 2}  # the candidate, and c=
+        rows = {row["key"]: row for row in run.report("address")}
+    row = rows["192.168.7.5"]  # the candidate, and c=
+    assert row["actions"] == {"observed": 2}
+    assert row["would"] == {"scrubbed": 1, "stripped": 1}
+
+
+def test_a_rule_that_would_block_is_told_in_monitor_mode(origin: Origin, tmp_path: Path) -> None:
+    """In monitor mode throughout, and of one rule: nothing is stopped by it."""
+    rule = "{name: none, match: {candidate: host}, action: block, mode: monitor}"
+    for config, would in (
+        ("mode: monitor\nrules: [{name: none, match: {candidate: host}, action: block}]\n",
+         {("candidate", "none", "observed", "blocked"),
+          ("payload", "default:on_error", "observed", "blocked")}),
+        (f"rules: [{rule}]\n",
+         {("candidate", "none", "observed", "blocked"),
+          ("candidate", "default:outbound", "stripped", "")}),
+    ):  # fmt: skip
+        folder = tmp_path / str(len(config))
+        with running(folder, config) as run:
+            headers = {"content-type": "application/json"}
+            response, _ = run.request("POST", f"{origin.url}/echo", OFFER, headers)
+            assert response.status == 200
+            run.stop()
+        with contextlib.closing(Store(run.state / "ledger.sqlite3")) as store:
+            found = [event.record for _, event in store.after(0, 1000)]
+        told = {(one.kind, one.rule, one.action, one.would) for one in found}
+        assert told >= would
+        assert not any(action == "blocked" for *_, action, _ in told)
 
 
 def test_a_rule_that_blocks_stops_the_message(origin: Origin, tmp_path: Path) -> None:

@@ -57,6 +57,19 @@ def test_a_strict_gate_withholds_what_is_too_large() -> None:
     assert told == ["once"]
 
 
+def test_what_is_too_large_may_go_on_all_the_same() -> None:
+    told: list[str] = []
+
+    def tells() -> bool:
+        told.append("once")
+        return True
+
+    assert through(Gate(upper, 4, tells), b"abc", b"def", b"ghi") == b"abcdefghi"
+    assert told == ["once"]
+    assert through(Lines(upper, 4, tells), b"abcdef", b"gh\ni\n", b"j\n") == b"abcdefGH\nI\nJ\n"
+    assert told == ["once", "once"]
+
+
 def test_a_gate_withholds_what_must_not_pass() -> None:
     assert through(Gate(upper, 10, None), b"stop") == b""
 

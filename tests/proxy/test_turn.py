@@ -163,6 +163,7 @@ def test_the_configuration_may_let_any_server(
             assert read(tunnel, len(ALLOCATE)) == ALLOCATE
         (event,) = recorded(run.state, f"127.0.0.1:{far.port}")
         assert event["action"] == action
+        assert event["would"] == ("refused" if action == "observed" else "")
         with connect_through(run.port, "127.0.0.1", far.port) as tunnel:
             tunnel.sendall(BINDING)  # to a STUN server only monitor mode lets it
             answer = answer_of(tunnel)

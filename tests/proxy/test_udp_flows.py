@@ -174,9 +174,9 @@ def test_monitor_mode_changes_nothing(tmp_path: Path) -> None:
             client.send(one)
             assert client.recv(2000) == one
         events = recorded(run.state, f"127.0.0.1:{far.port}")
-    assert [(one["kind"], one["action"], one["rule"]) for one in events] == [
-        ("udp", "observed", "default:udp"),
-        ("stun", "observed", "default:servers"),
+    assert [(one["kind"], one["action"], one["rule"], one["would"]) for one in events] == [
+        ("udp", "observed", "default:udp", "blocked"),
+        ("stun", "observed", "default:servers", "refused"),
     ]
 
 
