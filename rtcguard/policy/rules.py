@@ -62,13 +62,16 @@ class Rules:
 
     def of_servers(self, page: Subject) -> Iterator[tuple[Rule, tuple[ServerPattern, ...]]]:
         """The rules that speak of servers in a page's lists, in their order, each with those
-        servers that its `not` excludes there: all that is known of them but the server itself."""
+        servers that its `not` excludes there: all that is known of them but the server itself.
+        Those in monitor mode are left out: a guard that got them would act by them."""
         if not self.has("server"):
             return
         matching, excluding = self._lists
         excluded = set(excluding.all(page))
         for place in matching.all(page):
             rule = self._rules[place]
+            if rule.mode == "monitor":
+                continue
             negated = rule.match.negated
             if negated is None or place not in excluded:
                 yield rule, ()

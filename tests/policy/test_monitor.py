@@ -5,6 +5,7 @@ from itertools import product
 import pytest
 
 from rtcguard.ice.server import parse_uri
+from rtcguard.page.server_rules import server_rules
 from rtcguard.policy.decide import (
     Decision,
     decide,
@@ -14,6 +15,7 @@ from rtcguard.policy.decide import (
     decide_tls,
     decide_tunnel,
     decide_udp,
+    server_rule,
 )
 from rtcguard.policy.model import Config
 from rtcguard.policy.record import Record
@@ -70,6 +72,18 @@ def test_a_page_rule_neither_blocks_nor_loosens_the_guard() -> None:
     assert monitored(made) == [("some", "scrub")]  # in force, it would keep the page open
     made = decide_page(config(rule("some", "keep", "monitor", candidate=("host",))), PAGE)
     assert (made.action, monitored(made)) == ("scrub", [])  # in force, it would change nothing
+
+
+def test_the_page_guard_does_not_hear_of_rules_on_servers() -> None:
+    """It would let the page have the server."""
+    server = (ServerPattern("turn", "turn.example.org"),)
+    for mode, count in (("enforce", 1), ("monitor", 0)):
+        made = config(rule("theirs", "keep", mode, server=server))  # type: ignore[arg-type]
+        assert len(server_rules(made, PAGE)) == count
+        decision = server_rule(made, PAGE, parse_uri("turn:turn.example.org"))
+        assert decision is not None
+        assert (decision.action == "keep") == (mode == "enforce")
+        assert monitored(decision) == ([("theirs", "keep")] if mode == "monitor" else [])
 
 
 @pytest.mark.parametrize("of", ["tunnel", "udp", "name", "server", "tls"])
