@@ -22,7 +22,7 @@ from rtcguard.errors import ConfigError, Mistake, ParseError
 from rtcguard.ice import candidate as candidates
 from rtcguard.ice.server import parse_uri
 from rtcguard.policy.model import Config
-from rtcguard.policy.rule import DIRECTIONS, OPAQUE, RULE_ACTIONS, Rule
+from rtcguard.policy.rule import DIRECTIONS, OPAQUE, PROTOCOLS, RULE_ACTIONS, TRANSPORTS, Rule
 from rtcguard.policy.yaml_reader import (
     TEXT,
     Keys,
@@ -175,10 +175,11 @@ _GIVEN: Keys = {
     "time": _minute.about("Of the week: mon 09:30."),
     "destination": text.about("The host that a message goes to."),
     "port": port.about("And its port."),
-    "protocol": text.about("What was found in it."),
+    "protocol": choice(*PROTOCOLS).about("What was found in it."),
+    "transport": choice(*TRANSPORTS).about("What stun goes over; udp is the default."),
     "candidate": _candidate.about("A candidate's line, or opaque."),
     "server": _server.about("An ICE server in a list."),
-    "stun": host_port.about("Where a STUN or TURN request goes, over UDP."),
+    "stun": host_port.about("Where a STUN or TURN request goes."),
     "name": host_name.about("A host name that DNS is asked for."),
     "tls": host_port.about("Where a TLS connection goes."),
 }
