@@ -17,7 +17,9 @@ from tests.lab.requirements import COMMANDS as COMMANDS_OF_LAB
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 PERSONAL = ROOT / "configs" / "personal.yaml"
-CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+CONFIGS = [
+    file for file in sorted((ROOT / "configs").glob("*.yaml")) if ".expect." not in file.name
+]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -34,6 +36,7 @@ def test_every_command_and_option_is_in_the_readme(name: str) -> None:
 def test_every_configuration_is_valid_and_listed(file: Path) -> None:
     read_config(file)
     assert f"(configs/{file.name})" in README
+    assert file.with_suffix(".expect.yaml").is_file()
 
 
 def test_personal_is_the_default_in_words() -> None:
