@@ -177,6 +177,6 @@ def _read_secret(path: Path) -> bytes:
         raise StartError(f"{path}: {key} can be {what} by everybody; run: chmod o= {path}")
     if not secret:
         raise StartError(f"{path}: {key} is empty; it holds coturn's static-auth-secret")
-    if len(secret) > _MAX_SECRET or len(secret.split()) > 1 or b"\0" in secret:
-        raise StartError(f"{path}: {key} is not one word; it holds coturn's static-auth-secret")
+    if len(secret) > _MAX_SECRET or len(secret.splitlines()) > 1 or b"\0" in secret:
+        raise StartError(f"{path}: {key} is not one line; it holds coturn's static-auth-secret")
     return secret

@@ -195,9 +195,9 @@ def test_a_file_that_everybody_can_write_is_a_warning(tmp_path: Path) -> None:
         (b"north", 0o644, "can be read by everybody; run: chmod o= "),
         (b"north", 0o642, "can be written by everybody; run: chmod o= "),
         (b" \n", 0o600, "is empty; it holds coturn's static-auth-secret"),
-        (b"two words\n", 0o600, "is not one word; it holds coturn's static-auth-secret"),
-        (b"no\0rth\n", 0o600, "is not one word; it holds coturn's static-auth-secret"),
-        (b"x" * 2000, 0o600, "is not one word; it holds coturn's static-auth-secret"),
+        (b"two\nlines\n", 0o600, "is not one line; it holds coturn's static-auth-secret"),
+        (b"no\0rth\n", 0o600, "is not one line; it holds coturn's static-auth-secret"),
+        (b"x" * 2000, 0o600, "is not one line; it holds coturn's static-auth-secret"),
         (b"north", 0o660, None),
     ],
 )
