@@ -29,8 +29,8 @@ _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST_NAME = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*\.?")
 _SCOPES: Final = frozenset(SCOPES)
 _ADDRESS: Final = "[0-9A-Fa-f:.]+(%[^/]+)?"
-_OCTET: Final = "(?:0|[1-9][0-9]{0,2})"  # a leading zero could mean octal
-_IPV4_NETWORK: Final = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}/(0|[1-9][0-9]?)")
+_OCTETS: Final = {str(octet): octet for octet in range(256)}
+_LENGTHS: Final = {f"/{length}": length for length in range(33)} | {"": 32}
 _NETWORK: Final = {"type": "string", "pattern": f"^{_ADDRESS}(/[0-9.]+)?$"}
 _PROXY = re.compile(rf"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+)(?::({_PORT}))?/?")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -209,13 +209,16 @@ _A_NETWORK_OR_SCOPE: Final = "an address, a network such as 10.0.0.0/8 or a scop
 
 
 def parse_network(value: str) -> Network:
-    """As ipaddress.ip_network, at two thirds of its time for `10.0.0.0/8`, of which a file can have
-    ten thousand. Raises ValueError."""
-    found = _IPV4_NETWORK.fullmatch(value)
-    if found is None:
+    """As ipaddress.ip_network, at half its time for `10.0.0.0/8` and `10.0.0.1`: a file can
+    have ten thousand. Raises ValueError."""
+    host, slash, length = value.partition("/")
+    try:
+        a, b, c, d = host.split(".")
+        packed = _OCTETS[a] << 24 | _OCTETS[b] << 16 | _OCTETS[c] << 8 | _OCTETS[d]
+        prefix = _LENGTHS[slash + length]
+    except (ValueError, KeyError):  # another number of parts, or of another form
         return ipaddress.ip_network(value)
-    octets = value[: found.start(1) - 1].split(".")
-    return ipaddress.IPv4Network((int.from_bytes(map(int, octets)), int(found[1])))
+    return ipaddress.IPv4Network((packed, prefix))
 
 
 def _network(
