@@ -18,6 +18,10 @@ from rtcguard.policy.yaml_nodes import NULL, REFUSED, as_boolean, compose, is_nu
 Schema = dict[str, Any]
 Keys = Mapping[str, "Reader[Any]"]
 
+_WHERE_VARIABLES_STAND: Final = (
+    "variables of the environment stand in username, credential, upstream.proxy and ledger.store "
+    "only"
+)
 _MOST_MISTAKES: Final = 200  # a file that is no configuration of ours makes no endless list
 
 
@@ -159,9 +163,11 @@ def suggestion(word: object, known: Sequence[str] | Mapping[str, Any]) -> str:
 
 def found_in(node: yaml.Node) -> str:
     """What stands there, for people."""
-    if isinstance(node, yaml.ScalarNode):
-        return "nothing" if is_null(node) else shown(node.value)
-    return "a list" if isinstance(node, yaml.SequenceNode) else "keys"
+    if not isinstance(node, yaml.ScalarNode):
+        return "a list" if isinstance(node, yaml.SequenceNode) else "keys"
+    if "${" in node.value:
+        return f"{shown(node.value)}; {_WHERE_VARIABLES_STAND}"
+    return "nothing" if is_null(node) else shown(node.value)
 
 
 def shown(value: str) -> str:
@@ -172,15 +178,13 @@ def shown(value: str) -> str:
 def scalar(reader: Yaml, node: yaml.Node, path: str, meant: str) -> str | None:
     """The text of a value exactly as it is written, whatever else YAML might take it for: `no`,
     `012`, `1:30` and `1e3` are text of two to four letters here."""
-    if not isinstance(node, yaml.ScalarNode) or node.tag == NULL or not node.value.strip():
+    if (
+        not isinstance(node, yaml.ScalarNode)
+        or node.tag == NULL
+        or not node.value.strip()
+        or "${" in node.value
+    ):
         reader.mistake(node, f"{path} is {meant}, found {found_in(node)}")
-        return None
-    if "${" in node.value:
-        reader.mistake(
-            node,
-            f"{path} is {meant}, found {shown(node.value)}; variables of the environment stand in "
-            "username, credential, upstream.proxy and ledger.store only",
-        )
         return None
     return str(node.value)
 
