@@ -30,6 +30,8 @@ _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _AROUND: Final = re.compile(r"^[a-z]+://|/.*$|:[0-9]+(?:/.*)?$", re.IGNORECASE | re.DOTALL)
 _LIST_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# Of a list's values each use has its own, so that a small file can stand for very many.
+_MOST_EXPANDED: Final = 500_000
 _LIST_USE: Final[Schema] = {"type": "string", "pattern": r"^\$[A-Za-z0-9_-]{1,64}$"}
 _SERVER: Final = re.compile(
     r"(?P<scheme>stuns?|turns?):"
@@ -162,6 +164,14 @@ def _with_lists(item: Reader[Any], *kinds: str) -> Reader[tuple[Any, ...]]:
             return (found,)
         kind, values = reader.lists.get(value[1:], ("", ()))
         if kind in kinds:
+            reader.expanded += len(values)
+            if reader.expanded > _MOST_EXPANDED:
+                reader.mistake(
+                    node,
+                    f"{path}: the lists that rules use stand for more than {_MOST_EXPANDED:,} "
+                    "values in all; use long ones in fewer rules",
+                )
+                return ()
             for one in values:
                 _note_wide(reader, node, path, one)
             return values

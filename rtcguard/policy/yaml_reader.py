@@ -67,6 +67,7 @@ class Yaml:
         self.mistakes: list[Mistake] = []
         self.warnings: list[Mistake] = []
         self.lists: dict[str, tuple[str, tuple[Any, ...]]] = {}  # by name: `networks` or `sites`
+        self.expanded = 0  # how many values all uses of lists stand for
         self.wildcards: list[tuple[yaml.Node, str, str]] = []  # those of the rule at hand
         self._names: dict[tuple[str, str], tuple[yaml.Node, str]] = {}
 

@@ -293,6 +293,21 @@ def test_alias_bomb() -> None:
     assert ":3:10: an alias (*a0) is not used here" in "\n".join(mistakes(content))
 
 
+def test_list_bomb() -> None:
+    """Lists multiply as aliases would, so there is a bound on all that they stand for."""
+    values = ", ".join(f"10.{place >> 8}.{place & 255}.0/24" for place in range(1000))
+    uses = ", ".join(["$many"] * 501)
+    content = f"""\
+version: 1
+networks: {{many: [{values}]}}
+rules: [{{name: a, match: {{client: [{uses}]}}, action: block}}]
+"""
+    assert mistakes(content) == [
+        "f.yaml:3:3536: rules[0].match.client[500]: the lists that rules use stand for more than "
+        "500,000 values in all; use long ones in fewer rules"
+    ]
+
+
 def test_null_byte_and_surrogate() -> None:
     for character in "\x00\ud800\ufffe":
         (told,) = mistakes(f"version: 1\nmode: {character}\n")
