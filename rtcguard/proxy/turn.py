@@ -135,7 +135,7 @@ class Turn:
         what = "STUN that cannot be read"
         if message is not None:
             what = f"{message.method_name} {stun.CLASS_NAMES[message.message_class]}"
-        if decision.action == "keep":
+        if decision.action in ("keep", "observe"):
             return flow.record("stun", action, decision.rule, f"{what}: {decision.reason}")
         if message is not None and message.message_class == stun.REQUEST:
             (made,) = responder.answer(message.raw, flow.client, flow.server, self._policy).records

@@ -24,6 +24,7 @@ from rtcguard.network import exchange, sinkhole, upstreams
 from rtcguard.network.answers import Answer
 from rtcguard.network.names import Names, names_of
 from rtcguard.network.sinkhole import Judged
+from rtcguard.policy.load import load
 from rtcguard.policy.model import (
     Config,
     Policy,
@@ -94,6 +95,41 @@ def upstream(name: str, *records: str, asked: str = "A", of: Policy | None = Non
         response.answer.append(dns.rrset.from_text(owner, 60, "IN", rdtype, text))
     answer = sinkhole.read(response, names, of)
     return sinkhole.conclude(made, CLIENT, LOCAL, first, answer, names, of, -1)
+
+
+# Rules ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("match", "name", "passes"),
+    [
+        ("destination: 'stun.example.org'", "stun.example.org", True),
+        ("destination: '*.example.org'", "STUN.example.org", True),
+        ("destination: '*.example.net'", "stun.example.org", False),
+        ("server: 'stun:stun.example.org:19302'", "stun.example.org", True),
+        ("server: 'turn:*'", "turn.example.org", True),
+        ("server: 'turn:*'", "stun.example.org", False),  # what is named so is no TURN server
+        ("server: 'stun:*'", "stun.example.org", True),
+        ("protocol: dns", "stun.example.org", True),
+        ("protocol: [stun, turn]", "stun.example.org", False),
+        ("time: 'mon 10:00-11:00'", "stun.example.org", True),
+        ("time: 'mon 10:01-11:00'", "stun.example.org", False),
+        ("ring: network", "stun.example.org", True),
+        ("not: {destination: '*.example.org'}", "stun.example.org", False),
+        # Nobody knows these of a name.
+        ("user: '*'", "stun.example.org", False),
+        ("site: '*.example.org'", "stun.example.org", False),
+        ("port: 53", "stun.example.org", False),
+    ],
+)
+def test_what_rules_name(match: str, name: str, passes: bool) -> None:
+    rules = f"rules: [{{name: r, match: {{client: 10.0.0.0/8, {match}}}, action: keep}}]"
+    of = Policy(load(f"version: 1\n{rules}\n", "f.yaml"))
+    made = query(name, use_edns=0)
+    judged = sinkhole.judge(made, CLIENT, LOCAL, names_of(of.config), of, 10 * 60)
+    assert (judged.response is None) == passes
+    told = [one.rule for one in judged.records] or [judged.decision and judged.decision.rule]
+    assert (told == ["r"]) == passes
 
 
 # Names ------------------------------------------------------------------------------------------
