@@ -10,14 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from rtcguard.ice.server import ServerUri
 from rtcguard.network import responder
 from rtcguard.network.admission import STRANGER, Admission
 from rtcguard.network.folding import Folding, Tally
+from rtcguard.policy.decide import flow_rule
 from rtcguard.policy.model import HostPort, Policy
 from rtcguard.policy.record import Record
+from rtcguard.policy.rule import Subject
 
 # What the responder does is done in monitor mode too, and told as such.
 _NOTHING_TO_PASS_ON: Final = "in monitor mode too, for a responder has nothing to pass on"
+_LED_HERE: Final = "it was led to the responder: the firewall opens to relay.servers alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,9 @@ class Judgement:
 class Reception:
     """One for all sockets of a thread. `now` is in seconds since 1970 in every call."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, minute: Callable[[], int] = lambda: -1) -> None:
+        """`minute` tells the minute of the week, for rules that name a time."""
+        self._minute = minute
         self._folding = Folding()
         self._turns = 0
         self.use(policy)
@@ -87,11 +93,37 @@ class Reception:
             admission.grant(place, 1, now)
         known = None
         for record in reply.records:
+            if hindrance is None and reply.protocol and self.policy.config.index.has("flow"):
+                transport = "tcp" if carrier == "TCP" else "udp"
+                uri = ServerUri(reply.protocol, *destination, transport)
+                record = self._by_rule(record, uri)
             if self.policy.config.mode == "monitor" and record.action != "observed":
                 record = replace(record, reason=f"{record.reason}; {_NOTHING_TO_PASS_ON}")
             tally = self.record(record, now, carrier)
             known = None if reply.datagram is None else Known(tally, place)
         return Judgement(reply.datagram, known)
+
+    def _by_rule(self, record: Record, to: ServerUri) -> Record:
+        """The record with the rule that speaks of such a packet. What is answered stays the same:
+        silence would only make clients wait, and what came here cannot be passed on."""
+        subject = Subject(
+            site="",
+            client=record.client,
+            direction="outbound",
+            ring="network",
+            server=str(to),
+            destination=to.host,
+            port=to.port,
+            protocol=to.scheme,
+            minute=self._minute(),
+        )
+        decision = flow_rule(self.policy.config, subject)
+        if decision is None:
+            return record
+        if decision.action in ("keep", "observe"):
+            reason = f"{record.reason}; {decision.reason}, but {_LED_HERE}"
+            return replace(record, reason=reason)
+        return replace(record, rule=decision.rule, reason=f"{record.reason}; {decision.reason}")
 
     def again(self, known: Known, count: int, now: float) -> bool:
         """Whether `count` more of the same are answered too; each is to be judged where not."""

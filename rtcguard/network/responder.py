@@ -45,10 +45,12 @@ _BROADCAST = "255.255.255.255"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`datagram` goes back to the source, from the destination; None: silence."""
+    """`datagram` goes back to the source, from the destination; None: silence. `protocol` is what
+    was refused, in the word that rules have for it (`rule.FLOWS`)."""
 
     datagram: bytes | None
     records: tuple[Record, ...]
+    protocol: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def answer(
         action, outcome = "refused", "refused with 403 Forbidden"
     ufrag = _sender_ufrag(message)
     record = record_of(action, source, destination, f"{what}: {outcome}", rule, ufrag)
-    return Reply(datagram, (record,))
+    return Reply(datagram, (record,), "stun" if message.method == stun.BINDING else "turn")
 
 
 def template(source: HostPort, destination: HostPort, policy: Policy) -> tuple[bytes, bytes] | None:

@@ -14,6 +14,7 @@ from typing import Final, Self
 
 from rtcguard.network import batch
 from rtcguard.network.batched import BatchedPort
+from rtcguard.network.clock import minute_of_week
 from rtcguard.network.failures import Failures
 from rtcguard.network.reception import Reception
 from rtcguard.network.sockets import bind_both
@@ -50,7 +51,7 @@ class StunServer:
     ) -> None:
         self.policy = policy
         self._record = record
-        self._reception = Reception(policy)
+        self._reception = Reception(policy, minute_of_week)
         self._failures = Failures("STUN")
         self._selector = selectors.DefaultSelector()
         self._connections = Connections(self._selector, limits or Limits())

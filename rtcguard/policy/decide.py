@@ -154,6 +154,12 @@ def decide_tunnel(config: Config, subject: Subject, uri: ServerUri, *, approved:
     return _ask(config, "flow", subject, by)
 
 
+def flow_rule(config: Config, subject: Subject) -> Decision | None:
+    """What rules say of a flow; None where none settles it."""
+    rules = config.index.all("flow", subject)
+    return _of_flow((rule for rule in rules if rule.mode == "enforce"), approved=False)
+
+
 def _tunnel_by_default(config: Config, uri: ServerUri) -> Decision:
     if uri.is_turn and config.relay.site_servers == "keep":
         return Decision(

@@ -8,6 +8,7 @@ import pytest
 from rtcguard.network import stun
 from rtcguard.network.admission import Admission
 from rtcguard.network.reception import Reception
+from rtcguard.policy.load import load
 from rtcguard.policy.model import NEAR, Config, Policy, Stun
 from rtcguard.policy.record import Record
 
@@ -123,3 +124,34 @@ def test_silence_costs_no_answer() -> None:
     for _ in range(5):
         assert one.judge(indication, ("10.0.0.5", 5), SERVER, NOON).datagram is None
     assert one.judge(PLAIN, ("10.0.0.5", 5), SERVER, NOON).datagram
+
+
+@pytest.mark.parametrize(
+    ("rule", "decided", "words"),
+    [
+        ("match: {client: 10.0.0.0/8}, action: block", "r", "rule 'r' says block"),
+        ("match: {destination: 192.0.2.0/24, port: 3478}, action: block", "r", "says block"),
+        ("match: {server: 'stun:192.0.2.1'}, action: drop", "r", "says drop"),
+        ("match: {protocol: stun, time: mon 10:00-10:01}, action: block", "r", "says block"),
+        ("match: {protocol: stun, time: mon 10:01-10:02}, action: block", "stun:refuse", ""),
+        ("match: {protocol: turn}, action: block", "stun:refuse", ""),
+        ("match: {site: a.example}, action: block", "stun:refuse", ""),
+        (
+            "match: {server: 'stun:*'}, action: keep",
+            "stun:refuse",
+            "rule 'r' says keep, but it was led to the responder: the firewall opens to",
+        ),
+    ],
+)
+def test_the_ledger_is_told_which_rule_speaks_of_a_packet(
+    rule: str, decided: str, words: str
+) -> None:
+    """What is answered stays the same: the packet goes nowhere in any case."""
+    config = load(f"version: 1\nrules:\n  - {{name: r, {rule}}}\n", "f.yaml")
+    one = Reception(Policy(config), lambda: 600)
+    judged = one.judge(PLAIN, ("10.0.0.9", 5000), ("192.0.2.1", 3478), NOON)
+    assert judged.datagram is not None
+    assert stun.parse(judged.datagram).message_class == stun.ERROR
+    (record,) = told(one)
+    assert (record.action, record.rule) == ("refused", decided)
+    assert words in record.reason
