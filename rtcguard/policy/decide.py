@@ -79,14 +79,19 @@ def _by_default(config: Config, subject: Subject) -> Decision:
     if subject.direction == "inbound":
         return _inbound(config, subject)
     if subject.candidate != "relay":
-        reason = f"a {subject.candidate} candidate tells an address of the client"
-        return Decision("strip", "default:outbound", reason)
+        return _stripped(subject.candidate)
     if addresses.canonical(subject.address) == addresses.canonical(subject.client):
         # A page can write any type beside any address; its own is none of a relay's.
         return Decision("strip", "default:outbound", "this 'relay' is the client's own address")
     if addresses.scope(subject.address) in ("mdns", "loopback", "link-local"):
         return Decision("strip", "default:outbound", "no relay has an address of this scope")
     return Decision("scrub", "default:relay", "relay candidates pass without the related address")
+
+
+@lru_cache(maxsize=16)
+def _stripped(candidate: str) -> Decision:
+    reason = f"a {candidate} candidate tells an address of the client"
+    return Decision("strip", "default:outbound", reason)
 
 
 def decide_page(config: Config, subject: Subject) -> Decision:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from rtcguard.policy.rule import Match, Subject
 from rtcguard.policy.tables import TABLES, Bits, Table
 
-_Allowed = tuple[str, Callable[[Subject], Any], Callable[[Any], Bits]]
+_Allowed = tuple[Bits, Callable[[Subject], Any], Callable[[Any], Bits]]
 _FIELDS: Final = {"time": "minute"}  # of a subject, where it is not called as the key is
 
 
@@ -24,11 +24,11 @@ class Index:
         self._matches = tuple(matches)
         self._all = (1 << len(matches)) - 1
         self._tables = tables(matches)
-        self._allows = _asked(self._tables)
+        self._allows = _asked(self._tables, self._all)
         inner = [match.negated for match in matches]
         self._negated = sum(1 << place for place, match in enumerate(inner) if match)
         self._inner = tables([match or Match() for match in inner])
-        self._refuses = _asked(self._inner)
+        self._refuses = _asked(self._inner, self._negated)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Tables are made anew in the process that it is sent to."""
@@ -41,13 +41,15 @@ class Index:
         """The same for some of the matches. Where `keys` are given, others count as not written,
         and so does a `not` that has others."""
         made = Index(())
-        made._matches, made._refuses, made._all = self._matches, self._refuses, bits
-        made._allows, made._negated = self._allows, self._negated & made._all
+        made._matches, made._all = self._matches, bits
+        made._negated = self._negated & bits
         if keys is not None:
-            made._allows = tuple(one for one in self._allows if one[0] in keys)
             for place, match in enumerate(self._matches):
                 if match.negated is not None and not _keys(match.negated) <= keys:
                     made._negated &= ~(1 << place)
+        # What none of them names need not be looked up.
+        made._allows = _asked(self._tables, made._all, keys)
+        made._refuses = _asked(self._inner, made._negated, keys)
         return made
 
     def first(self, subject: Subject) -> int | None:
@@ -91,14 +93,14 @@ class Index:
 
     def _matching(self, subject: Subject) -> Bits:
         found = self._all
-        for _, value, allowed in self._allows:
-            if not found:
-                return 0
-            found &= allowed(value(subject))
+        for naming, value, allowed in self._allows:
+            if found & naming:  # else it is nothing that they ask
+                found &= allowed(value(subject))
         refused = found & self._negated
         if refused:
-            for _, value, allowed in self._refuses:
-                refused &= allowed(value(subject))
+            for naming, value, allowed in self._refuses:
+                if refused & naming:
+                    refused &= allowed(value(subject))
         return found & ~refused
 
 
@@ -121,9 +123,13 @@ def _covering(tables: dict[str, Table], match: Match, among: Bits) -> Bits:
     return among
 
 
-def _asked(tables: dict[str, Table]) -> tuple[_Allowed, ...]:
+def _asked(
+    tables: dict[str, Table], bits: Bits, keys: frozenset[str] | None = None
+) -> tuple[_Allowed, ...]:
     return tuple(
-        (key, attrgetter(_FIELDS.get(key, key)), table.allowed) for key, table in tables.items()
+        (bits & ~table.silent, attrgetter(_FIELDS.get(key, key)), table.allowed)
+        for key, table in tables.items()
+        if bits & ~table.silent and (keys is None or key in keys)
     )
 
 

@@ -94,28 +94,25 @@ class Sites:
     """Exact names, and `*.example.org` for every name below it."""
 
     def __init__(self, rules: Sequence[Sequence[str]]) -> None:
-        self.silent, named = _spread([[name.lower() for name in names] for names in rules])
-        self._exact = named
-        self._below = {name[2:]: bits for name, bits in named.items() if name.startswith("*.")}
-        self.allowed = lru_cache(maxsize=_REMEMBERED)(self._allowed)
+        silent, exact = _spread([[name.lower() for name in names] for names in rules])
+        below = {name[2:]: bits for name, bits in exact.items() if name.startswith("*.")}
 
-    def _allowed(self, site: str) -> Bits:
-        return self.silent | self.names(site)
+        def names(site: str) -> Bits:
+            """The rules that name it."""
+            bits = exact.get(site, 0)
+            border = site.find(".") if len(site) <= _LONGEST else 0
+            while border > 0:
+                bits |= below.get(site[border + 1 :], 0)
+                after = site.find(".", border + 1)
+                border = after if after > border + 1 else 0
+            return bits
 
-    def names(self, site: str) -> Bits:
-        """The rules that name it."""
-        bits = self._exact.get(site, 0)
-        site = site[-_LONGEST:]
-        border = site.find(".")
-        while border > 0:
-            bits |= self._below.get(site[border + 1 :], 0)
-            after = site.find(".", border + 1)
-            border = after if after > border + 1 else 0
-        return bits
+        self.silent, self.names = silent, names
+        self.allowed = lru_cache(maxsize=_REMEMBERED)(lambda site: silent | names(site))
 
     def covering(self, values: Sequence[str]) -> Bits:
         # A wildcard is within those that any name directly below it is within.
-        return self.silent | _common(self.names(value.lower()) for value in values)
+        return self.silent | _common([self.names(value.lower()) for value in values])
 
 
 class Paths:

@@ -9,8 +9,8 @@ from typing import Final
 
 from rtcguard.policy.decide import decide
 from rtcguard.policy.load import load
-from rtcguard.policy.model import Rules
 from rtcguard.policy.rule import Network, Subject
+from rtcguard.policy.rules import Rules
 from tests.bench.process import MEASURED_CORE, on_core
 from tests.bench.servers import Servers
 from tests.bench.table import Line, compare, single
@@ -31,14 +31,14 @@ def run(servers: Servers) -> Iterator[Line]:
         began = time.perf_counter()
         Rules(config.rules)
         indexed = time.perf_counter() - began
-        questions = [_question(chance, networks) for _ in range(_QUESTIONS)]
+        questions = [_question(chance, networks, number) for number in range(_QUESTIONS)]
         times = []
         for subject in questions:
             began = time.perf_counter()
             decide(config, subject)
             times.append(time.perf_counter() - began)
-    what = f"{_RULES} rules with {len(networks)} networks"
-    yield single(f"a decision among {what}, µs", 1e6 * statistics.median(times), "{:.1f}", None, 5)
+    what = f"an unseen decision among {_RULES} rules with {len(networks)} networks, µs"
+    yield single(what, 1e6 * statistics.median(times), "{:.1f}", None, 5)
     yield single("  load of the file, ms", 1e3 * took, "{:.0f}", None, 200)
     yield compare("  of which making the index, ms", 1e3 * indexed, None, "{:.0f}")
 
@@ -49,22 +49,34 @@ def _network(chance: random.Random) -> Network:
 
 
 def _written(networks: list[Network]) -> str:
+    """Most rules are of sites and clients; every tenth names more."""
     lines = ["version: 1", "rules:"]
     for place in range(_RULES):
         own = networks[place * _NETWORKS : (place + 1) * _NETWORKS]
+        more = ""
+        if place % 10 == 0:
+            more = f", port: {1000 + place}-65535, time: 'mon-fri 08:00-18:00', address: public"
         lines += [
             f"  - name: rule {place}",
             f'    match: {{site: ["s{place}.example.org", "*.d{place}.example"], '
-            f"client: [{', '.join(map(str, own))}], candidate: host}}",
+            f"client: [{', '.join(map(str, own))}], candidate: host{more}}}",
             "    action: keep",
         ]
     return "\n".join(lines) + "\n"
 
 
-def _question(chance: random.Random, networks: list[Network]) -> Subject:
-    """Half of the clients and sites are in some rule."""
+def _question(chance: random.Random, networks: list[Network], number: int) -> Subject:
+    """Half of the clients and sites are in some rule; none was asked about before."""
     place = chance.randrange(2 * _RULES)
     client = chance.choice(networks)[1] if chance.random() < 0.5 else chance.getrandbits(32)
-    sites = (f"s{place}.example.org", f"a.b.d{place}.example")
-    address = str(ip_address(chance.getrandbits(32)))
-    return Subject(chance.choice(sites), str(ip_address(client)), "outbound", "host", address)
+    sites = (f"s{number}.example.org", f"a{number}.b.d{place}.example")
+    bits = 32 if chance.random() < 0.7 else 128
+    return Subject(
+        site=chance.choice(sites),
+        client=str(ip_address(client)),
+        direction="outbound",
+        candidate="host",
+        address=str(ip_address(chance.getrandbits(bits))),
+        port=443,
+        minute=chance.randrange(7 * 24 * 60),
+    )
