@@ -7,6 +7,10 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
+# Tests start rtcguard and other programs of ours some hundred times, each in several processes: what
+# they import is compiled once, whatever the environment says.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # A loaded machine makes one example slow; that is no defect. The same examples each time make a red
 # run one that anybody can repeat; RTCGUARD_EXAMPLES=5000 looks for new ones.
 look_for_new = "RTCGUARD_EXAMPLES" in os.environ
