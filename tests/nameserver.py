@@ -36,7 +36,7 @@ class NameServer:
 
     def __exit__(self, *_: object) -> None:
         self.socket.sendto(b"", self.socket.getsockname()[:2])
-        self._thread.join(5)
+        self._thread.join(60)
         assert not self._thread.is_alive()
         self.socket.close()
 

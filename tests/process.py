@@ -32,7 +32,7 @@ class Running:
         self, method: str, url: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> tuple[HTTPResponse, bytes]:
         """One request through the proxy."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
         with contextlib.closing(connection):
             connection.request(method, url, body, headers or {})
             response = connection.getresponse()
@@ -40,7 +40,7 @@ class Running:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
     def report(self, by: str) -> list[dict[str, Any]]:
         made = rtcguard(["report", "--by", by, "--format", "json"], self.state)
@@ -104,7 +104,7 @@ def running(
     finally:
         process.terminate()
         try:
-            process.wait(20)
+            process.wait(60)
         finally:
             process.kill()
             assert process.stdout is not None
@@ -126,7 +126,7 @@ def _wait_ready(run: Running) -> None:
 
     threading.Thread(target=read, daemon=True).start()
     while True:
-        line = lines.get(timeout=20)
+        line = lines.get(timeout=60)
         if not line:
             raise AssertionError(f"rtcguard did not start: {run.log.read_text()}")
         run.lines.append(line)

@@ -41,7 +41,7 @@ def mitmdump(
             env=environment(folder / "state"),
         )
     try:
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while process.poll() is None and time.monotonic() < until:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -50,7 +50,7 @@ def mitmdump(
         yield process, port
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def test_it_does_the_same(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_it_does_the_same(tmp_path: Path) -> None:
         f"sinkhole: {{listen: '127.0.0.1:{names}', upstream: '127.0.0.1:9'}}\n"
     )
     with serve() as origin, mitmdump(tmp_path, config) as (_, port):
-        connection = HTTPConnection("127.0.0.1", port, timeout=20)
+        connection = HTTPConnection("127.0.0.1", port, timeout=60)
         with contextlib.closing(connection):
             connection.request("POST", f"{origin.url}/echo", BODY)
             connection.getresponse().read()
@@ -74,19 +74,19 @@ def test_it_does_the_same(tmp_path: Path) -> None:
             assert stun.parse(tunnel.recv(2048)).message_class == stun.ERROR
             assert far.connections == 0
         with socket.socket(type=socket.SOCK_DGRAM) as client:
-            client.settimeout(20)
+            client.settimeout(60)
             request = stun.encode(stun.BINDING, stun.REQUEST, b"transactions")
             client.sendto(request, ("127.0.0.1", at))
             answer = stun.parse(client.recv(2048))
         assert answer.message_class == stun.ERROR
         query = dns.message.make_query("stun.example.org", "A")
-        response = dns.query.udp(query, "127.0.0.1", port=names, timeout=20)
+        response = dns.query.udp(query, "127.0.0.1", port=names, timeout=60)
         assert response.rcode() == dns.rcode.NXDOMAIN
 
 
 def test_it_does_not_start_without_its_configuration(tmp_path: Path) -> None:
     with mitmdump(tmp_path, "version: 2\n") as (process, _):
-        assert process.wait(20) != 0
+        assert process.wait(60) != 0
         assert "version is 1" in (tmp_path / "log").read_text()
 
 

@@ -15,7 +15,7 @@ from tests.origin import free_port
 ADDRESS = "127.0.0.1"
 RELAY_PORTS = (20200, 20399)
 USER, PASSWORD = "approved-user", "approved-password"
-START_SECONDS = 10.0
+START_SECONDS = 60.0
 
 
 def arguments(

@@ -120,7 +120,7 @@ class Zone:
     def _end(self, thread: threading.Thread, bound: socket.socket) -> None:
         with contextlib.suppress(OSError):
             bound.shutdown(socket.SHUT_RDWR)
-        thread.join(5)
+        thread.join(60)
 
     def _datagrams(self, udp: socket.socket) -> None:
         while True:

@@ -56,8 +56,14 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Good]:
         yield Good(port, ca, folder)
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For servers that answer, on a machine that is busy."""
+    monkeypatch.setattr(connecting, "PATIENCE", 60.0)
+
+
 @pytest.fixture
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+def hurry(patient: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """For servers that never answer."""
     monkeypatch.setattr(connecting, "PATIENCE", 0.5)
 
@@ -241,13 +247,15 @@ def responder(policy: Policy) -> Iterator[int]:
 
 @contextlib.contextmanager
 def _closing() -> Iterator[int]:
-    """A port that takes connections and closes them."""
+    """A port that takes connections, hears what is said first, and closes them: unheard, a reset
+    might come in place of the end."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def work() -> None:
             with contextlib.suppress(OSError):
                 while True:
-                    listening.accept()[0].close()
+                    with listening.accept()[0] as taken:
+                        taken.recv(4096)
 
         thread = threading.Thread(target=work)
         thread.start()

@@ -122,7 +122,7 @@ def test_whoever_is_killed_it_does_not_stay_alone(tmp_path: Path) -> None:
             assert coturn_of(run) != before
         last, between = coturn_of(run), relay_process(run)
         run.process.kill()
-        run.process.wait(20)
+        run.process.wait(60)
         assert eventually(lambda: gone(last) and gone(between))
     with running(tmp_path, managed(tmp_path, f"turn:127.0.0.1:{port}")) as run:
         last, below = coturn_of(run), children(run.process.pid)
@@ -218,7 +218,7 @@ async def _answers_binding() -> None:
     would tell pages of the client's network."""
     request = messages.encode(messages.BINDING, messages.REQUEST, b"0123456789ab")
     with socket.socket(type=socket.SOCK_DGRAM) as client:
-        client.settimeout(5)
+        client.settimeout(60)
         client.sendto(request, (LAN, 3478))
         answer = messages.parse(client.recv(2048))
     assert answer.message_class == messages.SUCCESS
@@ -403,7 +403,7 @@ def test_as_a_service(shown: Path, port: int | None, kept: int) -> None:
             process.kill()
         else:
             process.stdin.close()  # as the supervisor's end of the pipe does
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
     assert eventually(lambda: gone(pid))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 FIREFOX = "/usr/bin/firefox-esr"
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 LISTENING = re.compile(r"WebDriver BiDi listening on ws://127\.0\.0\.1:(\d+)")
 # Without the variable, a release of Firefox does not let itself be given another server.
 VARIABLES = {"MOZ_REMOTE_SETTINGS_DEVTOOLS": "1"}

@@ -19,7 +19,7 @@ BrowserName = Literal["chromium", "firefox"]
 BROWSERS: tuple[BrowserName, ...] = get_args(BrowserName)
 EVALUATE_SECONDS = 120.0
 CREATE_SECONDS = 20.0
-STOP_SECONDS = 5.0
+STOP_SECONDS = 30.0
 
 
 class Tab(Protocol):

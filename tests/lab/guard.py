@@ -23,7 +23,7 @@ from .world import ROOT, World
 
 PROXY_PORT = 8080
 PROXY = f"{GATEWAY.v4}:{PROXY_PORT}"
-READY_SECONDS = 40.0
+READY_SECONDS = 120.0
 RUNS_AGAIN = "process runs again"  # what the log says of each that died
 
 

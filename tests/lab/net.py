@@ -241,7 +241,7 @@ class Lab:
         before: without this wait the first IPv6 connection of a run would take a second.
         """
         show = ["ip", "-n", namespace, "-j", "-6", "address", "show", "dev", link, "scope", "link"]
-        for _ in range(150):
+        for _ in range(1500):
             for interface in json.loads(_command(show)):
                 for info in interface.get("addr_info", []):
                     if "local" in info:

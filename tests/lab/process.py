@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-PORT_WAIT = 30.0
-STOP_WAIT = 5.0
+# Far above what is needed: they end a run in which something is broken.
+PORT_WAIT = 60.0
+STOP_WAIT = 30.0
 
 
 class LabError(Exception):

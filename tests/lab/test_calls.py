@@ -42,7 +42,7 @@ class Calls:
 
 
 def _outcomes(world: World, browser: Browser, *, guarded: bool) -> dict[str, Outcome]:
-    paths = [f"calls.html?mode={mode}&limit=15000" for mode in MODES]
+    paths = [f"calls.html?mode={mode}" for mode in MODES]
     pages: list[dict[str, Any]] = []
     with ExitStack() as stack:
         guard = stack.enter_context(running_guard(world)) if guarded else None

@@ -29,7 +29,7 @@ from .world import BROWSERS, ROOT, Browser, Outcome, World
 
 pytestmark = pytest.mark.lab
 
-READY_SECONDS = 30.0
+READY_SECONDS = 120.0
 STUN, TURN = "stun.lab.test", "turn.lab.test"
 ZONE = [
     f"{STUN} A {STUN_ONLY.v4}",

@@ -66,6 +66,9 @@ RACES = {
     "srcdoc in place of a page, looked for all the time": LOOKED_FOR,
     "sandboxed srcdoc in innerHTML": "Chromium showed the page's own srcdoc in 2 of 8 tries",
 }
+# Seconds for a way. All get there without rtcguard, so only a failure waits as long; those that
+# lead nowhere behind it take all of it.
+PATIENCE, PATIENCE_GUARDED = 45.0, 4.0
 REACHED = [name for name in NAMES if name in OPEN_BOTH | RACES]
 
 
@@ -102,7 +105,7 @@ def _run(world: World, browser: Browser, *, guarded: bool) -> Run:
         authority = guard.ca if guard else world.ca.certificate
         proxy = PROXY if guard else None
         session = stack.enter_context(world.session([authority], proxy=proxy, browser=browser))
-        written = ways.try_all(session, NAMES)
+        written = ways.try_all(session, NAMES, PATIENCE_GUARDED if guarded else PATIENCE)
         page = session.open("data.html")
     return Run(ways.attempts(session, written), session.outcome(page))
 
@@ -110,7 +113,7 @@ def _run(world: World, browser: Browser, *, guarded: bool) -> Run:
 def _held(world: World, browser: Browser) -> Held:
     with running_guard(world, gateway=True) as guard:
         with world.session([guard.ca], browser=browser) as session:
-            written = ways.try_all(session, REACHED)
+            written = ways.try_all(session, REACHED, PATIENCE_GUARDED)
         attempts = ways.attempts(session, written)
         return Held(attempts, session.seen, guard.report("destination"))
 

@@ -19,7 +19,7 @@ from .senders import SECOND, Shot
 from .sink import PORT, RULES
 from .world import ROOT, Sights, World
 
-SENDING_SECONDS = 30.0
+SENDING_SECONDS = 120.0
 
 
 @dataclass(frozen=True)

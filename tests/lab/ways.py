@@ -27,8 +27,7 @@ from .site import WAYS
 from .world import Session
 
 TABS = 8
-# Longer than WAY_MS and GATHERING_MS of pages/ways.js together.
-ATTEMPT_SECONDS = 10.0
+GATHERING_SECONDS = 6.0  # more than GATHERING_MS of pages/ways.js
 NOT_HERE = "not here:"
 RELAY = re.compile(r" typ relay( |$)")
 # What the ways' script needs of a window before it is asked for one.
@@ -94,21 +93,22 @@ def _servers(port: int) -> dict[str, Any]:
     return {"iceServers": [{"urls": url} for url in urls]}
 
 
-def _start(session: Session, tab: Tab, way: str, port: int) -> None:
+def _start(session: Session, tab: Tab, way: str, port: int, patience: float) -> None:
     tab.goto(f"{session.origin}/ways.html")
     # From outside, so that it counts as the user's doing: some ways need that.
-    tab.evaluate("(given) => { attempt(given) }", [way, _servers(port)])
+    tab.evaluate("(given) => { attempt(given) }", [way, _servers(port), patience * 1000])
 
 
-def _end(tab: Tab) -> Written:
+def _end(tab: Tab, patience: float) -> Written:
     try:
-        return finish(tab, ATTEMPT_SECONDS)
+        return finish(tab, patience + GATHERING_SECONDS)
     except BrowserError:
         return None
 
 
-def try_all(session: Session, ways: Sequence[str]) -> dict[str, Written]:
-    """What the page wrote down of each way, in their order; the n-th had the n-th port."""
+def try_all(session: Session, ways: Sequence[str], patience: float) -> dict[str, Written]:
+    """What the page wrote down of each way, in their order; the n-th had the n-th port.
+    `patience`: how many seconds a way may take until there is a connection."""
     written: dict[str, Written] = dict.fromkeys(ways)
     waiting: dict[int, str] = {}
     with ExitStack() as stack:
@@ -116,11 +116,11 @@ def try_all(session: Session, ways: Sequence[str]) -> dict[str, Written]:
         for number, way in enumerate(ways):
             place = number % TABS
             if place in waiting:
-                written[waiting[place]] = _end(tabs[place])
-            _start(session, tabs[place], way, ATTEMPT_PORTS[number])
+                written[waiting[place]] = _end(tabs[place], patience)
+            _start(session, tabs[place], way, ATTEMPT_PORTS[number], patience)
             waiting[place] = way
         for place, way in waiting.items():
-            written[way] = _end(tabs[place])
+            written[way] = _end(tabs[place], patience)
     return written
 
 

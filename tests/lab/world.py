@@ -26,7 +26,7 @@ from .servers import ice_servers, start_servers
 from .site import HTTP, HTTPS
 
 ROOT = Path(__file__).parents[2]
-PAGE_SECONDS = 20.0
+PAGE_SECONDS = 90.0
 OPENERS = {"chromium": open_chromium, "firefox": open_firefox}
 
 

@@ -156,7 +156,7 @@ def test_a_batch_that_cannot_be_written_is_told(path: Path) -> None:
     logging.getLogger(module.__name__).addHandler(failures)
     try:
         writer.record([record()] * 7)
-        assert failures.happened.wait(10)
+        assert failures.happened.wait(60)
     finally:
         logging.getLogger(module.__name__).removeHandler(failures)
     database.execute("ALTER TABLE away RENAME TO events")
@@ -212,7 +212,7 @@ def test_what_is_committed_survives_a_kill(path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(path)])
     try:
         committed = 0
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while committed < 100 and time.monotonic() < end:
             (committed,) = reader.execute("SELECT COUNT(*) FROM events").fetchone()
     finally:

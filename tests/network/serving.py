@@ -17,7 +17,7 @@ class Serving:
         self.records: list[Record] = []
 
     def connect(self) -> socket.socket:
-        made = socket.create_connection(self.address, timeout=5)
+        made = socket.create_connection(self.address, timeout=60)
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return made
 
@@ -46,5 +46,5 @@ def serving(
             yield made[0]
         finally:
             wake.send(b"x")
-            thread.join(5)
+            thread.join(60)
             assert not thread.is_alive()

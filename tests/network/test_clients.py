@@ -58,7 +58,7 @@ def test_coturns_turn_client_ends_with_300(transport: str) -> None:
             [*argv, *(["-t"] if transport == "tcp" else []), host],
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=60,
         )
     assert done.returncode != 0
     assert "300" in done.stdout + done.stderr

@@ -33,7 +33,7 @@ def responder(wires: Wires) -> Iterator[None]:
         thread.start()
         yield
         wake.send(b"x")
-        thread.join(5)
+        thread.join(60)
         assert not thread.is_alive()
 
 

@@ -54,7 +54,7 @@ def serving(
             yield server
         finally:
             wake.send(b"x")
-            thread.join(5)
+            thread.join(60)
             assert not thread.is_alive()
 
 
@@ -62,7 +62,7 @@ def client(host: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     made = socket.socket(family, socket.SOCK_DGRAM)
     made.bind((host, 0))
-    made.settimeout(5)
+    made.settimeout(60)
     return made
 
 
@@ -131,7 +131,7 @@ def test_silent_records_and_says_nothing() -> None:
         client("127.0.0.1") as sender,
     ):
         sender.sendto(EMPTY, server.addresses[0])
-        assert done.wait(5)
+        assert done.wait(60)
         sender.settimeout(0.2)
         with pytest.raises(TimeoutError):
             sender.recv(100)
@@ -167,7 +167,7 @@ def test_broadcast_and_multicast_are_recorded_in_silence(group: str) -> None:
         loopback = socket.inet_aton("127.0.0.1")
         sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, loopback)
         sender.sendto(EMPTY, (group, server.addresses[0][1]))
-        assert done.wait(5)
+        assert done.wait(60)
         sender.settimeout(0.2)
         with pytest.raises(TimeoutError):
             sender.recv(100)
@@ -284,7 +284,7 @@ def test_an_answer_that_cannot_be_sent_is_recorded_all_the_same(
 
     with serving("127.0.0.1", record=record) as server, client("127.0.0.1") as sender:
         sender.sendto(EMPTY, server.addresses[0])
-        assert done.wait(5)
+        assert done.wait(60)
     assert records == [*too_long.records]
     assert "OSError" in caplog.text
 
@@ -315,7 +315,7 @@ def test_the_end_of_a_minute_is_told_though_nothing_comes(monkeypatch: pytest.Mo
         for _ in range(3):
             sender.sendto(EMPTY, server.addresses[0])
             sender.recv(100)
-        assert done.wait(5)
+        assert done.wait(60)
 
 
 def test_the_policy_can_be_replaced_while_it_serves() -> None:
@@ -337,7 +337,7 @@ def test_it_stops_when_the_other_end_of_a_pipe_is_gone() -> None:
             thread = threading.Thread(target=server.serve, args=(reader,))
             thread.start()
             os.close(writer)
-            thread.join(5)
+            thread.join(60)
             assert not thread.is_alive()
             port = server.addresses[0][1]
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:
@@ -355,7 +355,7 @@ def test_coturns_client_is_told_403(host: str) -> None:
         done = subprocess.run(
             ["turnutils_stunclient", "-p", str(port), "-L", host, host],
             capture_output=True,
-            timeout=20,
+            timeout=60,
             text=True,
         )
     assert "403" in done.stdout + done.stderr

@@ -98,7 +98,7 @@ class Witness:
         def make() -> socket.socket:
             made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
             made.bind((WAN, 0))
-            made.settimeout(10)
+            made.settimeout(60)
             return made
 
         self._socket = within(lab.internet, make)
@@ -232,7 +232,7 @@ class Wires:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == 6:
                 made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            made.settimeout(5)
+            made.settimeout(60)
             made.bind((host, port))
             return made
 
@@ -241,7 +241,7 @@ class Wires:
 
 def _transparent(family: int, address: tuple[str, int]) -> socket.socket:
     made = socket.socket(_FAMILIES[family], socket.SOCK_DGRAM)
-    made.settimeout(5)
+    made.settimeout(60)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if family == 4:
         made.setsockopt(socket.SOL_IP, socket.IP_TRANSPARENT, 1)

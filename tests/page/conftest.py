@@ -96,9 +96,9 @@ class Site:
         return self.origin + path
 
     def records(self, kind: str, count: int = 1) -> list[Record]:
-        """The records of one kind, once `count` of them have come in (for up to five seconds)."""
+        """The records of one kind, once `count` of them have come in (for up to a minute)."""
         found: list[Record] = []
-        for _ in range(100):
+        for _ in range(1200):
             found = [record for record in self._read() if record.kind == kind]
             if len(found) >= count:
                 break

@@ -138,7 +138,7 @@ REALMS = {
     ),
 }
 TRY = """async (body) => {
-    const late = new Promise((_, reject) => setTimeout(() => reject(new Error('late')), 4000));
+    const late = new Promise((_, reject) => setTimeout(() => reject(new Error('late')), 60000));
     window.grab = (w) => ({ RTCPeerConnection: w.RTCPeerConnection });
     let realm = new Function(body)();
     // Whatever needs no waiting is taken at once, before any microtask.

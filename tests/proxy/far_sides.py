@@ -65,7 +65,7 @@ def listening(
         server.close()
         for one in taken:
             one.close()
-        thread.join(10)
+        thread.join(60)
 
 
 @dataclass
@@ -100,7 +100,7 @@ def hearing(at: tuple[str, int] = ("127.0.0.1", 0)) -> Iterator[UdpListener]:
             yield listener
         finally:
             ended.set()
-            thread.join(10)
+            thread.join(60)
 
 
 @contextlib.contextmanager
@@ -123,11 +123,11 @@ def coturn(
         yield port
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def _wait_until_open(host: str, port: int, log: Path) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while time.monotonic() < until:
         with socket.socket() as probe:
             if probe.connect_ex((host, port)) == 0:
@@ -149,7 +149,7 @@ def inside(namespace: str) -> Iterator[None]:
 
 def connect_through(proxy: int, host: str, port: int) -> socket.socket:
     """A tunnel by CONNECT, as a browser asks for one."""
-    tunnel = socket.create_connection(("127.0.0.1", proxy), timeout=20)
+    tunnel = socket.create_connection(("127.0.0.1", proxy), timeout=60)
     at = f"{host}:{port}"
     tunnel.sendall(f"CONNECT {at} HTTP/1.1\r\nHost: {at}\r\n\r\n".encode())
     head = read_until(tunnel, b"\r\n\r\n")
@@ -159,7 +159,7 @@ def connect_through(proxy: int, host: str, port: int) -> socket.socket:
 
 def connect_through_socks(proxy: int, host: str, port: int) -> socket.socket:
     """The same by SOCKS5 (RFC 1928), with a name."""
-    tunnel = socket.create_connection(("127.0.0.1", proxy), timeout=20)
+    tunnel = socket.create_connection(("127.0.0.1", proxy), timeout=60)
     tunnel.sendall(b"\x05\x01\x00")
     assert read(tunnel, 2) == b"\x05\x00"
     tunnel.sendall(b"\x05\x01\x00\x03" + bytes([len(host)]) + host.encode() + port.to_bytes(2))

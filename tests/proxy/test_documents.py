@@ -102,7 +102,7 @@ def test_reports_are_answered_by_the_proxy_and_confirm(origin: Origin, own: Runn
             origin=origin.url,
         ) as channel:
             channel.send(json.dumps({"candidate": RELAY}))
-            return str(channel.recv(timeout=20))
+            return str(channel.recv(timeout=60))
 
     def report(token: str) -> int:
         body = json.dumps({"token": token, "kind": "guard"})
@@ -133,7 +133,7 @@ def test_what_a_page_asked_for_is_in_the_ledger(origin: Origin, proxy: Running) 
         ("server", "stripped", "stun.example.org:3478"),
         ("server", "stripped", "turn.example.org:3478"),
     }
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while time.monotonic() < until:  # the writer's batch waits a moment for company
         with contextlib.closing(sqlite3.connect(proxy.state / "ledger.sqlite3")) as ledger:
             query = "SELECT kind, action, destination FROM events WHERE ring = 'page'"
@@ -146,7 +146,7 @@ def test_what_a_page_asked_for_is_in_the_ledger(origin: Origin, proxy: Running) 
 def test_a_download_is_streamed(origin: Origin, proxy: Running) -> None:
     # The origin sends the second half only when the first has arrived: a proxy that holds the body
     # would wait for ever.
-    connection = HTTPConnection("127.0.0.1", proxy.port, timeout=20)
+    connection = HTTPConnection("127.0.0.1", proxy.port, timeout=60)
     connection.request("GET", f"{origin.url}/slow?type=application/octet-stream")
     response = connection.getresponse()
     assert response.read(5000) == b"first" * 1000

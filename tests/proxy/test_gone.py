@@ -30,7 +30,7 @@ def test_nothing_passes_when_it_is_gone(lab: Lab, tmp_path: Path, way: WayIn, ow
             client.send(BINDING)
             assert stun.parse(client.recv(2000)).message_class == stun.ERROR
         run.process.kill()
-        run.process.wait(20)
+        run.process.wait(60)
         assert not_any_more(by4) and not_any_more(by6)
     assert far4.received == far6.received == []
 
@@ -38,7 +38,7 @@ def test_nothing_passes_when_it_is_gone(lab: Lab, tmp_path: Path, way: WayIn, ow
 def not_any_more(client: socket.socket) -> bool:
     """Whether what a client sends is no longer answered, by rtcguard or by the far side."""
     client.settimeout(0.3)
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while time.monotonic() < until:
         try:
             client.send(BINDING)

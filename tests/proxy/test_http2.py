@@ -59,7 +59,7 @@ class Origin:
                 self._go.set()
             case "/stream":
                 await send({"type": "http.response.body", "body": b"1" * 20000, "more_body": True})
-                await asyncio.wait_for(self._go.wait(), 20)
+                await asyncio.wait_for(self._go.wait(), 60)
                 body = b"2" * 20
         await send({"type": "http.response.body", "body": body})
 
@@ -89,7 +89,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Origin, i
         yield origin, port, ca
     finally:
         stop.set()
-        thread.join(20)
+        thread.join(60)
 
 
 @pytest.fixture(scope="module")

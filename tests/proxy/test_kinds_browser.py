@@ -290,11 +290,11 @@ def test_the_head_arrives_while_the_server_still_sends(raw: RawOrigin, proxy: Ru
     def slowly(_: Any) -> Any:
         head = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n\r\n"
         yield head.encode() + b"<!doctype html><meta charset=utf-8><title>t</title>"
-        assert seen.wait(20)
+        assert seen.wait(60)
         yield b"<p>rest"
 
     raw.answers["/"] = slowly
-    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=60)
     headers = {"accept": "text/html", "sec-fetch-dest": "document"}
     connection.request("GET", raw.url + "/", headers=headers)
     answer = connection.getresponse()

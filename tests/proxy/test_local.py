@@ -29,7 +29,7 @@ answers = []
 for host, port, kind in json.loads(sys.argv[1]):
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, getattr(socket, kind)) as one:
-        one.settimeout(10)
+        one.settimeout(60)
         one.connect((host, port))
         one.sendall(bytes.fromhex(sys.argv[2]))
         answers.append(one.recv(2000).hex())

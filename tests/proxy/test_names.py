@@ -47,7 +47,7 @@ def asking(zone: Zone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tup
 def ask(port: int, name: str, rdtype: str = "A", *, tcp: bool = False) -> dns.message.Message:
     query = dns.message.make_query(name, rdtype, use_edns=0)
     how = dns.query.tcp if tcp else dns.query.udp
-    return how(query, "127.0.0.1", port=port, timeout=10)
+    return how(query, "127.0.0.1", port=port, timeout=60)
 
 
 def texts(response: dns.message.Message) -> list[str]:

@@ -27,7 +27,7 @@ def test_a_message_in_pieces_is_judged_whole(origin: Origin, proxy: Running) -> 
     with socket(origin, proxy) as channel:
         for message in ("3", *pieces, "after"):
             channel.send(message)
-        echoed = [channel.recv(timeout=20) for _ in range(5)]
+        echoed = [channel.recv(timeout=60) for _ in range(5)]
     arrived = origin.bodies("message")
     assert [len(one) for one in arrived] == [len(one.encode()) for one in ("3", *pieces, "after")]
     joined = b"".join(arrived[1:4])
@@ -42,7 +42,7 @@ def test_samples_of_firebase(origin: Origin, proxy: Running) -> None:
         for segment in segments:
             channel.send(segment.content.decode())
         for _ in segments:
-            channel.recv(timeout=20)
+            channel.recv(timeout=60)
     joined = b"".join(origin.bodies("message")[1:])
     addresses = {address.encode() for one in segments for address in one.client}
     assert addresses and not [one for one in addresses if one in joined]
@@ -53,7 +53,7 @@ def test_other_messages_are_not_held(origin: Origin, proxy: Running) -> None:
     with socket(origin, proxy) as channel:
         for message in ("2", "3probe", "5", '42["x",{}]', b"\x00\x01"):
             channel.send(message)
-            assert channel.recv(timeout=20) == message
+            assert channel.recv(timeout=60) == message
 
 
 def test_a_url(origin: Origin, proxy: Running) -> None:

@@ -34,7 +34,7 @@ def confirmed(origin: Origin, proxy: Running, site: str) -> bool:
         origin=f"http://{site}",
     ) as channel:
         channel.send(json.dumps({"candidate": RELAY}))
-        return "typ relay" in str(channel.recv(timeout=20))
+        return "typ relay" in str(channel.recv(timeout=60))
 
 
 def sent(proxy: Running, url: str, body: Any, method: str = "POST", **headers: str) -> int:
@@ -131,7 +131,7 @@ def test_a_page_that_is_posted_to_is_guarded(raw: RawOrigin, through: Tab) -> No
                 ),
             ),
         )
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while not any(path.startswith("/seen") for path in other.paths()):
             assert time.monotonic() < until
             time.sleep(0.05)

@@ -59,7 +59,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
 @contextlib.contextmanager
 def client_of(port: int) -> Iterator[socket.socket]:
     with socket.socket(type=socket.SOCK_DGRAM) as client:
-        client.settimeout(20)
+        client.settimeout(60)
         client.connect(("127.0.0.1", port))
         yield client
 
@@ -144,14 +144,14 @@ def test_dns_is_not_a_way_around(shared: Shared) -> None:
 @pytest.mark.parametrize("scheme", ["tcp", "tls"])
 def test_a_fixed_server_is_not_connected_to_by_stun(shared: Shared, scheme: str) -> None:
     at = ("127.0.0.1", shared.ports[scheme])
-    with socket.create_connection(at, timeout=20) as client:
+    with socket.create_connection(at, timeout=60) as client:
         client.sendall(ALLOCATE)
         assert_refused(client, ALLOCATE)
     assert shared.fixed.connections == 0
 
 
 def test_a_fixed_server_is_reached_by_all_else(shared: Shared) -> None:
-    with socket.create_connection(("127.0.0.1", shared.ports["tcp"]), timeout=20) as client:
+    with socket.create_connection(("127.0.0.1", shared.ports["tcp"]), timeout=60) as client:
         client.sendall(b"\x10hello")
         assert read(client, 6) == b"\x10hello"
 

@@ -304,7 +304,7 @@ def test_turn_over_udp_to_an_approved_server(taken: Taken, tmp_path: Path) -> No
             lambda: TurnClientUdpProtocol((host, PORT), "u", "p", 600, 500), sock=client
         )
         try:
-            made: tuple[str, int] = await asyncio.wait_for(turn.connect(), 20)
+            made: tuple[str, int] = await asyncio.wait_for(turn.connect(), 60)
             await turn.delete()
         finally:
             transport.abort()
@@ -335,7 +335,7 @@ def test_names_are_still_resolved(taken: Taken, to: str) -> None:
         thread.start()
         client.send(query.to_wire())
         got = dns.message.from_wire(client.recv(2000))
-        thread.join(20)
+        thread.join(60)
         assert [str(one) for one in got.answer[0]] == ["192.0.2.7"]
         client.send(BINDING)  # on the same flow
         assert stun.parse(client.recv(2000)).message_class == stun.ERROR
@@ -369,7 +369,7 @@ redirected = pytest.mark.parametrize("taken", ["transparent"], indirect=True, sc
 def test_a_connection_to_the_proxy_itself_is_ended(taken: Taken, host: str) -> None:
     """Going where it was sent, it would come back for ever."""
     with inside(taken.lab.gateway):
-        client = socket.create_connection((host, taken.run.port), timeout=20)
+        client = socket.create_connection((host, taken.run.port), timeout=60)
     with client:
         client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         with contextlib.suppress(ConnectionResetError):

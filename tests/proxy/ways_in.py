@@ -120,13 +120,13 @@ WAYS_IN: dict[str, WayIn] = {"transparent": transparent, "tun": tun, "wireguard"
 
 def tcp(lab: Lab, host: str, port: int) -> socket.socket:
     with inside(lab.client):
-        return socket.create_connection((host, port), timeout=20)
+        return socket.create_connection((host, port), timeout=60)
 
 
 def udp(lab: Lab, host: str, port: int) -> socket.socket:
     with inside(lab.client):
         made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
-    made.settimeout(20)
+    made.settimeout(60)
     made.connect((host, port))
     return made
 

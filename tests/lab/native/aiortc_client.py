@@ -27,7 +27,7 @@ from aiortc.rtcicetransport import RTCIceTransport
 
 from .order import GREETING, Order, as_heard, as_told, say
 
-SIGNALING_SECONDS = 10.0
+SIGNALING_SECONDS = 60.0
 BETWEEN = 0.02  # seconds between two greetings of a held call
 
 

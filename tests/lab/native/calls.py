@@ -20,7 +20,8 @@ from ..servers import APPROVED_SECRET, PORT, SITE_PASSWORD, SITE_USER
 from ..world import ROOT, World
 from .order import Order
 
-CALL_SECONDS = 30.0
+CALL_SECONDS = 120.0
+CONNECTING_SECONDS = 45.0  # for what is to connect, so that only a failure waits as long
 WERIFT = Path(__file__).with_name("werift-client.cjs")
 HTTP, HTTPS = f"http://{SITE.v4}/whip", f"https://{SITE_NAME}/whip"
 
@@ -48,6 +49,7 @@ class Way:
     name: str
     order: Callable[[], Order]
     only: str = ""  # the one client that can
+    connects: bool = True  # where nobody keeps it from that
 
 
 WAYS = (
@@ -55,7 +57,7 @@ WAYS = (
     Way("srflx", lambda: Order(HTTPS, ice_servers=(STUN, _site_turn("udp")))),
     Way("prflx", lambda: Order(HTTP, silent=True)),
     Way("the site's TURN over TCP", lambda: Order(HTTP, (_site_turn("tcp"),), policy="relay")),
-    Way("ICE-TCP", lambda: Order(HTTP, silent=True, remote=(TCP_CANDIDATE,)), only="werift"),
+    Way("ICE-TCP", lambda: Order(HTTP, silent=True, remote=(TCP_CANDIDATE,)), "werift", False),
 )
 # Told of the approved server: with all its other ways open, and by the relay alone.
 APPROVED = (
@@ -79,12 +81,21 @@ def start(world: World, client: str, order: Order) -> Process:
 
 
 def call_all(
-    world: World, ways: Sequence[Way], authority: Path | None
+    world: World, ways: Sequence[Way], authority: Path | None, *, expected: bool
 ) -> dict[tuple[str, str], dict[str, Any]]:
-    """By client and way: what it said of its call. `authority`: whom the programs trust."""
+    """By client and way: what it said of its call. `authority`: whom the programs trust;
+    `expected`: that the calls connect, and may take their time."""
     trusted = str(authority) if authority else None
     started = {
-        (client, way.name): start(world, client, replace(way.order(), authority=trusted))
+        (client, way.name): start(
+            world,
+            client,
+            replace(
+                way.order(),
+                authority=trusted,
+                limit=CONNECTING_SECONDS if expected and way.connects else Order.limit,
+            ),
+        )
         for client in CLIENTS
         for way in ways
         if way.only in ("", client)

@@ -9,7 +9,7 @@ const outcome = { connected: false, error: null, offer: "", answer: "", pair: nu
 const GREETING = "hello from a program";
 const CANDIDATE_LINE = /a=candidate:[^\r\n]*\r?\n/g;
 
-const SIGNALING_SECONDS = 10;
+const SIGNALING_SECONDS = 60;
 let hearAnswer;
 const answered = new Promise((resolve) => { hearAnswer = resolve; });
 

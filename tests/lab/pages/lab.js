@@ -171,7 +171,7 @@ async function configured() {
 // Runs a call to its end, or to its limit, and then reads everything once more. `start` gets the
 // configuration that a usual site would give its connection.
 async function run(start) {
-  const limit = pause(Number(query.get("limit") ?? 10000)).then(() => { throw new Error("too late"); });
+  const limit = pause(Number(query.get("limit") ?? 60000)).then(() => { throw new Error("too late"); });
   try {
     const configuration = await configured();
     try {

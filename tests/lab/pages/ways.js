@@ -2,7 +2,6 @@
 // tests/page/ways.js. They meddle with built-ins, so little is used here once one has begun.
 "use strict";
 
-const WAY_MS = 4000;        // a promise that is not settled by then means that the way led nowhere
 const GATHERING_MS = 2500;
 
 const within = (ms, promise) => Promise.race([
@@ -24,10 +23,11 @@ async function gather(pc, lab) {
   lab.configuration = pc.getConfiguration();
 }
 
-async function attempt([name, ice]) {
+// `patience`: a promise that is not settled after so many ms means that the way led nowhere.
+async function attempt([name, ice, patience]) {
   const lab = window.__lab = {done: false, error: null, configuration: null, candidates: [], sdp: ""};
   try {
-    const pc = await within(WAY_MS, WAYS[name](ice));
+    const pc = await within(patience, WAYS[name](ice));
     try {
       await gather(pc, lab);
     } finally {

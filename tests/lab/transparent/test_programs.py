@@ -41,7 +41,7 @@ class Run:
 @pytest.fixture(scope="module")
 def bare(world: World) -> Run:
     with running_sink(world), world.watch() as seen:
-        calls = call_all(world, WAYS, world.ca.certificate)
+        calls = call_all(world, WAYS, world.ca.certificate, expected=True)
     return Run(calls, seen)
 
 
@@ -79,7 +79,7 @@ def test_without_rtcguard_all_of_it_is_told(bare: Run) -> None:
 @pytest.fixture(scope="module")
 def guarded(world: World, bare: Run, guard: Guard) -> Run:
     with running_sink(world), world.watch() as seen:
-        calls = call_all(world, WAYS, guard.ca)
+        calls = call_all(world, WAYS, guard.ca, expected=False)
     return Run(calls, seen)
 
 
@@ -104,7 +104,7 @@ def test_over_the_approved_relay_it_connects(
     world: World, guard: Guard, verdict: Callable[[str], None]
 ) -> None:
     with world.watch() as seen:
-        calls = call_all(world, APPROVED, guard.ca)
+        calls = call_all(world, APPROVED, guard.ca, expected=True)
     for (client, way), call in calls.items():
         verdict(f"{client}: guarded, {way}: connected {call['connected']} over {call['pair']}")
         assert call["connected"], (client, way, call["error"])
@@ -116,7 +116,7 @@ def test_over_the_approved_relay_it_connects(
 def test_who_does_not_trust_rtcguard_does_not_call(world: World, guard: Guard) -> None:
     """By HTTPS it gets no further than the handshake."""
     with world.watch() as seen:
-        calls = call_all(world, [WAYS[1]], world.ca.certificate)
+        calls = call_all(world, [WAYS[1]], world.ca.certificate, expected=False)
     for call in calls.values():
         assert not call["connected"] and not call["answer"], call
     assert_nothing_leaves(seen)
