@@ -1,14 +1,18 @@
 """What every test stands on."""
 
+import functools
 import os
+import re
+from pathlib import Path
 from typing import Final
 
 import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
-# Tests start rtcguard and other programs of ours some hundred times, each in several processes: what
-# they import is compiled once, whatever the environment says.
+# Tests start rtcguard and other programs of ours some hundred times, each in several processes:
+# what they import is compiled once, whatever the environment says.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A loaded machine makes one example slow; that is no defect. The same examples each time make a red
@@ -17,23 +21,44 @@ look_for_new = "RTCGUARD_EXAMPLES" in os.environ
 settings.register_profile("rtcguard", deadline=None, derandomize=not look_for_new)
 settings.load_profile("rtcguard")
 
-_WITH_BROWSERS: Final = (
-    "tests/lab/",
-    "tests/page/",
-    "tests/proxy/test_kinds_browser.py",
-    "tests/proxy/test_reports.py",
-    "tests/proxy/test_worker_documents.py",
+_BROWSERS: Final = re.compile(
+    r"^(from|import) (tests\.browsers|tests\.lab\.browser|playwright)", re.M
 )
+_ROOT: Final = Path(__file__).parents[1]
+
+# About how long the longest files take, in seconds; every other is taken for a short one.
+_SHORT: Final = 20
+_SECONDS: Final = {
+    "tests/lab/applications/test_applications.py": 300,
+}
+
+
+@functools.cache
+def _has_browsers(file: str) -> bool:
+    """Whether the tests of a file start browsers."""
+    if file.startswith(("tests/lab/", "tests/page/")):
+        return True
+    return _BROWSERS.search((_ROOT / file).read_text()) is not None
 
 
 class _Parts(LoadScopeScheduling):
-    """Parts the tests between the processes of `make test`. Those with browsers go to one, for the
-    lab is built once, and two browsers at once want more than a small machine has; of the others
-    those of a file stay together, for they share what it sets up."""
+    """Parts the tests between the processes of `make test`: file by file, for those of a file share
+    what it sets up, and the longest first, so that no process is left with a long one at the end.
+
+    Two browsers at once are a lot for a small machine. So those with browsers are the first
+    process's, and the others help it with them only when they have done all else."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file, _, _ = nodeid.partition("::")
-        return "browsers" if file.startswith(_WITH_BROWSERS) else file
+        return nodeid.partition("::")[0]
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        first = node is self.nodes[0]
+
+        def rank(file: str) -> tuple[bool, int]:
+            return _has_browsers(file) is first, _SECONDS.get(file, _SHORT)
+
+        self.workqueue.move_to_end(max(self.workqueue, key=rank), last=False)
+        super()._assign_work_unit(node)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> _Parts:
