@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rtcguard.network import batch, stun
@@ -21,6 +21,7 @@ from rtcguard.policy.record import Record
 pytestmark = pytest.mark.skipif(not batch.AVAILABLE, reason="recvmmsg is Linux's")
 
 NOON = 1_800_000_000.0
+CLASSIC = stun.encode(stun.BINDING, stun.REQUEST, bytes(16))
 PLAIN = stun.encode(stun.BINDING, stun.REQUEST, bytes(range(12)))
 
 transactions = st.binary(min_size=12, max_size=12)
@@ -86,17 +87,17 @@ def side(make: type[UdpPort], host: str, client: str, policy: Policy) -> Iterato
             yield Side(make(bound), sender, Reception(policy), Failures("STUN"))
 
 
-@settings(max_examples=150, deadline=None)
-@given(
-    st.lists(st.lists(packets, max_size=12), max_size=5),
-    st.sampled_from(["refuse", "decoy", "silent"]),
-    st.sampled_from([("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::1", "::1")]),
-    st.sampled_from([3, 10**6]),
-)
+several = st.lists(st.lists(packets, max_size=12), max_size=5)
+modes = st.sampled_from(["refuse", "decoy", "silent"])
+pairs = st.sampled_from([("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::1", "::1")])
+
+
+@settings(max_examples=100, deadline=None)
+@given(several, modes, pairs)
 def test_a_batch_is_decided_as_its_packets_are(
-    rounds: list[list[bytes]], mode: str, hosts: tuple[str, str], rate: int
+    rounds: list[list[bytes]], mode: str, hosts: tuple[str, str]
 ) -> None:
-    rules = policy(mode, rate)
+    rules = policy(mode)
     with side(BatchedPort, *hosts, rules) as fast, side(UdpPort, *hosts, rules) as slow:
         for number, packets in enumerate(rounds):
             now = NOON + number * 25  # two of five rounds begin a minute
@@ -106,6 +107,32 @@ def test_a_batch_is_decided_as_its_packets_are(
         rest = fast.reception.rest(), slow.reception.rest()
         assert list(map(bare, rest[0])) == list(map(bare, rest[1]))
         assert sum(record.count for record in rest[0]) <= sum(map(len, rounds))
+
+
+@settings(max_examples=100, deadline=None)
+@given(several, modes, pairs)
+@example([[PLAIN], [PLAIN, PLAIN, CLASSIC, PLAIN]], "refuse", ("127.0.0.1", "127.0.0.1"))
+def test_as_many_of_a_batch_are_answered_as_the_rate_allows(
+    rounds: list[list[bytes]], mode: str, hosts: tuple[str, str]
+) -> None:
+    """As many, and not always the same ones: where the rate ends within a batch, what is known of
+    it is counted before the rest. All of them are told."""
+    rules = policy(mode, rate=3)
+    counts = {BatchedPort: 0, UdpPort: 0}
+    with side(BatchedPort, *hosts, rules) as fast, side(UdpPort, *hosts, rules) as slow:
+        for number, packets in enumerate(rounds):
+            now = NOON + number * 25
+            assert len(fast.say(packets, now)) == len(slow.say(packets, now))
+            for one in (fast, slow):
+                counts[type(one.port)] += told(one.reception.records(now))
+        for one in (fast, slow):
+            counts[type(one.port)] += told(one.reception.rest())
+    assert counts[BatchedPort] == counts[UdpPort]
+
+
+def told(records: list[Record]) -> int:
+    """How many packets they tell of."""
+    return sum(record.count for record in records)
 
 
 def test_full_batches_of_known_and_unknown_packets_get_their_own_answers() -> None:
