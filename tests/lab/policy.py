@@ -6,15 +6,17 @@ the lab's client only, by no browser of this machine and no other test.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .guard import PROXY, Guard
-from .net import NETNS_ETC, Lab
+from .net import NETNS_ETC, PREFIX, Lab
 from .world import ROOT, Browser, World
 
 # The folders under /etc that the policies of each browser are in.
@@ -26,7 +28,7 @@ NAMES: dict[Browser, str] = {"chromium": "chrome", "firefox": "firefox"}
 def installed_policy(world: World, browser: Browser, guard: Guard) -> Iterator[list[Path]]:
     """The policy for this proxy and its authority, for the time of a `with` block; yields what was
     written, as the client sees it."""
-    with _own_etc(world.lab, FOLDERS[browser]):
+    with _one_at_a_time(), _own_etc(world.lab, FOLDERS[browser]):
         name = NAMES[browser]
         said = _command(world.lab, name, "--proxy", PROXY, "--ca", str(guard.ca), "--install")
         yield [Path(line.removeprefix("wrote ")) for line in said.splitlines()]
@@ -37,6 +39,14 @@ def installed_policy(world: World, browser: Browser, guard: Guard) -> Iterator[l
 def _command(lab: Lab, *arguments: str) -> str:
     argv = [sys.executable, "-m", "rtcguard", "browser-policy", *arguments]
     return lab.run(lab.client, "env", f"PYTHONPATH={ROOT}", *argv)
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """What `_own_etc` makes for one lab, and removes, is what another's would stand on."""
+    with Path(tempfile.gettempdir(), f"{PREFIX}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager
