@@ -23,7 +23,7 @@ check: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench
 
-# A long look for what the tests do not find; SECONDS=20 is what they run.
+# A long look for what the tests do not find; SECONDS=8 is what they run.
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS))
 

@@ -35,7 +35,7 @@ USES = {
 }
 RUN = """async (body) => {
     const own = trustedTypes.createPolicy('own', { createHTML: (s) => s });
-    const late = new Promise((yes) => setTimeout(() => yes('late'), 3000));
+    const late = new Promise((yes) => setTimeout(() => yes('late'), 60000));
     return await Promise.race([late, new Function('own', body)(own)]);
 }"""
 

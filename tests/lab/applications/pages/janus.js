@@ -10,7 +10,7 @@ function newJanus(send) {
   const ask = (request) => new Promise((resolve, reject) => {
     const transaction = `t${waiting.size}`;
     waiting.set(transaction, {resolve, reject});
-    setTimeout(() => reject(new Error(`no reply to ${request.janus}`)), 2000);
+    setTimeout(() => reject(new Error(`no reply to ${request.janus}`)), 30000);
     send({...request, transaction});
   });
 
