@@ -26,10 +26,30 @@ _BROWSERS: Final = re.compile(
 )
 _ROOT: Final = Path(__file__).parents[1]
 
-# About how long the longest files take, in seconds; every other is taken for a short one.
-_SHORT: Final = 20
+# About how many seconds the longest files take; every other is taken for a short one.
+_SHORT: Final = 15
 _SECONDS: Final = {
-    "tests/lab/applications/test_applications.py": 300,
+    "tests/lab/applications/test_applications.py": 240,
+    "tests/lab/test_ways.py": 170,
+    "tests/signaling/test_rewriter_properties.py": 85,
+    "tests/proxy/test_kinds_browser.py": 75,
+    "tests/lab/test_calls.py": 60,
+    "tests/lab/test_leaktest.py": 60,
+    "tests/page/test_conformance.py": 60,
+    "tests/lab/test_guarded.py": 55,
+    "tests/lab/transparent/test_browsers.py": 50,
+    "tests/lab/transparent/test_killed.py": 50,
+    "tests/proxy/test_turn.py": 50,
+    "tests/lab/test_policy.py": 45,
+    "tests/lab/transparent/test_programs.py": 45,
+    "tests/proxy/test_worker_documents.py": 45,
+    "tests/lab/test_control.py": 40,
+    "tests/lab/test_sinkhole.py": 40,
+    "tests/lab/transparent/test_senders.py": 40,
+    "tests/page/test_documents_browser.py": 40,
+    "tests/page/test_realms_browser.py": 35,
+    "tests/app/test_gateway.py": 30,
+    "tests/page/test_guard_browser.py": 30,
 }
 
 
