@@ -91,6 +91,9 @@ def flows(packets: Iterable[Packet]) -> str:
     return "\n".join(f"{count:6} {flow}" for flow, count in counted.most_common()) or "  (none)"
 
 
+READING_SECONDS = 60.0
+
+
 class Capture:
     """`with Capture(...) as capture: ...`, then `capture.packets`."""
 
@@ -110,13 +113,21 @@ class Capture:
         self._process.wait_log("listening on")
         return self
 
+    def _waits(self) -> bool:
+        """Whether it sleeps until there is a packet: on a busy machine, it may have some to read
+        and no time to do it. The state is the first field behind the command's name (proc(5))."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return fields[0] == "S"
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        time.sleep(0.1)  # what the kernel has handed over but tcpdump has not read would be lost
+        # What the kernel has handed over but tcpdump has not read would be lost.
+        time.sleep(0.1)
+        self._process.wait_until("pause of tcpdump's", self._waits, READING_SECONDS)
         self._process.stop(signal.SIGINT)
         if error is not None:
             return
