@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "explain": "Tell which rule decides, and why.",
     "rules": "Test what a policy's rules decide.",
     "report": "Report what tried to leak, to whom, and what was done.",
+    "scan": "Tell what leaked in recordings: captures, HAR, flows, SDP, logs.",
     "gateway": "Put the firewall of a gateway up, take it down, show it.",
     "doctor": "Check that everything works, and tell what to do where it does not.",
     "turn": "Set up the approved TURN server, or make credentials for it.",

@@ -39,7 +39,7 @@ class Attribution:
         return done
 
     def _completed(self, record: Record) -> Record:
-        now = time.time()
+        now = record.began or time.time()  # of a recording, what was before it counts
         name = record.name or self._asked_for(record, now)
         site, evidence = self._site(record, name, now)
         if not site:

@@ -1,0 +1,98 @@
+"""WebSocket of a capture (RFC 6455), with permessage-deflate (RFC 7692)."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from wsproto.extensions import PerMessageDeflate
+from wsproto.frame_protocol import FrameProtocol, Opcode, ParseFailed
+
+from rtcguard.errors import PayloadBlocked
+from rtcguard.policy.record import Record
+from rtcguard.proxy.bodies import LIMIT
+from rtcguard.recordings.exchange import TOO_LARGE, Exchange, Headers, header
+from rtcguard.signaling.segments import Segments
+
+UNREADABLE: Final = "WebSocket connections that cannot be read"
+_MOST_HELD: Final = 4 * LIMIT  # bytes of one message in pieces
+# Bytes of a stream that are inflated at a time: they may become a thousand times as many.
+_PIECE: Final = 4096
+
+
+class _Line:
+    """One direction."""
+
+    def __init__(self, exchange: Exchange, headers: Headers, *, to_server: bool) -> None:
+        extensions = []
+        for offer in header(headers, "sec-websocket-extensions").split(","):
+            if offer.strip().lower().startswith(PerMessageDeflate.name):
+                deflate = PerMessageDeflate()
+                deflate.finalize(offer.strip())
+                extensions.append(deflate)
+        # Who receives: its side checks the masks of clients.
+        self.frames = FrameProtocol(client=not to_server, extensions=list(extensions))
+        self.segments = Segments(header(headers, "sec-websocket-protocol"), _MOST_HELD)
+        self.message = bytearray()
+        self.is_text = True
+        self.too_large = False
+        self._exchange, self._to_server = exchange, to_server
+
+    def feed(self, data: bytes, at: float) -> Iterator[Record]:
+        self.frames.receive_bytes(data)
+        for frame in self.frames.received_frames():
+            if frame.opcode.iscontrol():
+                continue
+            payload = frame.payload
+            if isinstance(payload, tuple):
+                continue  # why a connection is closed
+            raw = payload.encode() if isinstance(payload, str) else bytes(payload)
+            if not self.message and not self.too_large:
+                self.is_text = frame.opcode is Opcode.TEXT
+            self.too_large = self.too_large or len(self.message) + len(raw) > LIMIT
+            if self.too_large:
+                self.message.clear()
+            else:
+                self.message += raw
+            if frame.message_finished:
+                if self.too_large:
+                    self._exchange.scene.notes[TOO_LARGE] += 1
+                yield from self.whole(bytes(self.message), at, is_text=self.is_text)
+                self.message.clear()
+                self.too_large = False
+
+    def whole(self, message: bytes, at: float, *, is_text: bool) -> Iterator[Record]:
+        """Judges a message, joined with those that it is a part of."""
+        try:
+            groups = self.segments.add(message, is_text=is_text)
+        except PayloadBlocked:
+            self._exchange.scene.notes[TOO_LARGE] += 1
+            return
+        for group in groups:
+            yield from self._exchange.judge(b"".join(group), at, to_server=self._to_server)
+
+
+class WebSocket:
+    """One connection behind its handshake; `headers` are those of the server's answer."""
+
+    def __init__(self, exchange: Exchange, headers: Headers) -> None:
+        self.wanted = True
+        self._scene = exchange.scene
+        try:
+            self._lines = {side: _Line(exchange, headers, to_server=side) for side in (True, False)}
+        except (ValueError, IndexError):  # parameters of an extension that there are not
+            self._give_up()
+
+    def feed(self, data: bytes, at: float, *, to_server: bool) -> Iterator[Record]:
+        for start in range(0, len(data) if self.wanted else 0, _PIECE):
+            line = self._lines[to_server]
+            try:
+                yield from line.feed(data[start : start + _PIECE], at)
+            except (ParseFailed, AssertionError):
+                self._give_up()
+                return
+
+    def end(self) -> Iterable[Record]:
+        return ()
+
+    def _give_up(self) -> None:
+        self.wanted = False
+        self._scene.notes[UNREADABLE] += 1
