@@ -1,7 +1,9 @@
 """What chrome://webrtc-internals saves: each connection of a page with what was set and found.
 
 {"PeerConnections": {"<process>-<number>": {"url": …, "rtcConfiguration": …,
-    "updateLog": [{"time": …, "type": "setLocalDescription", "value": "type: offer, sdp: …"}]}}}
+    "updateLog": [{"timestamp": 1795701187765.8, "type": "setLocalDescription", "value": …}]}}}
+
+Older versions wrote the time as text, and `type: offer, sdp: …` where newer ones write JSON.
 """
 
 import re
@@ -20,7 +22,7 @@ from rtcguard.signaling.message import Direction
 
 _CONNECTION: Final = re.compile(r"PeerConnections\.[^.]{1,200}")
 _REMOTE: Final = ("setRemoteDescription", "addIceCandidate")
-_LOCAL: Final = ("setLocalDescription", "icecandidate", "createOfferOnSuccess", "createOffer")
+_LOCAL: Final = ("setLocalDescription", "icecandidate", "onicecandidate", "createOfferOnSuccess")
 _MOST_HELD: Final = 1 << 24  # bytes of what stands before the page's address
 _OWN: Final = ("rtcConfiguration", "constraints")
 
@@ -50,7 +52,7 @@ def read(source: Source, scene: Scene) -> Iterator[Record]:
             if event == "end_map":
                 kind, text = str(update.get("type")), str(update.get("value", ""))
                 if kind in _REMOTE or kind in _LOCAL:
-                    held.append((kind, text, seconds(update.get("time"))))
+                    held.append((kind, text, _time(update)))
                     size += len(text)
             update = {}
             if size > _MOST_HELD:
@@ -58,6 +60,11 @@ def read(source: Source, scene: Scene) -> Iterator[Record]:
                 held, size = [], 0
         elif key.startswith("updateLog.item."):
             update[key.removeprefix("updateLog.item.")] = value
+
+
+def _time(update: dict[str, Any]) -> float:
+    stamp = update.get("timestamp")
+    return stamp / 1000 if isinstance(stamp, (int, float)) else seconds(update.get("time"))
 
 
 def _told(held: list[tuple[str, str, float]], site: str, scene: Scene) -> Iterator[Record]:

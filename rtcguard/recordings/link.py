@@ -78,6 +78,8 @@ def _radiotap(data: bytes) -> int:
     return _wifi(data, int.from_bytes(data[2:4], "little"))
 
 
+# Where the EtherType stands, and where IP begins, in frames without any tag: what most are.
+PLAIN: Final[dict[int, tuple[int, int]]] = {1: (12, 14), 113: (14, 16), 276: (0, 20)}
 FINDERS: Final[dict[int, Finder]] = {
     0: _loopback,  # NULL
     1: _ethernet,

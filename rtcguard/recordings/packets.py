@@ -13,18 +13,21 @@ from rtcguard.policy.model import HostPort
 from rtcguard.policy.record import Record
 from rtcguard.recordings import pcap, pcapng
 from rtcguard.recordings.dns_packets import DNS, MULTICAST, DnsPackets
-from rtcguard.recordings.internet import UDP, Internet, Packet
+from rtcguard.recordings.internet import TCP, UDP, Internet, Packet
 from rtcguard.recordings.internet import host as host_of
-from rtcguard.recordings.link import FINDERS
+from rtcguard.recordings.link import FINDERS, PLAIN
 from rtcguard.recordings.pcap import Frame
 from rtcguard.recordings.scene import Scene
 from rtcguard.recordings.source import Source
 from rtcguard.recordings.streams import Stream
 from rtcguard.recordings.stun_packets import StunPackets
-from rtcguard.recordings.tcp import Connections
+from rtcguard.recordings.tcp import SYN, Connections
 
 _COOKIE: Final = stun.COOKIE.to_bytes(4)
 _NAMES: Final = frozenset(port.to_bytes(2) for port in (DNS, MULTICAST))
+_IPV4, _IPV6 = b"\x08\x00", b"\x86\xdd"
+_UNFRAGMENTED: Final = (b"\x00\x00", b"\x40\x00")
+_PLAIN: Final = 60  # bytes that are there of IP and what is in it, for the short way
 _CHANNELS: Final = range(0x40, 0x50)
 _HEADER: Final = 8  # of UDP
 _CUT: Final = "STUN and DNS packets that the capture holds only in part"
@@ -73,11 +76,33 @@ class Packets:
 
     def _read(self, frames: Iterable[Frame]) -> Iterator[Record]:
         open_, segment = self._internet.open, self._connections.segment
+        ignored, names = self._connections.ignored, _NAMES
         find: Callable[[bytes], int] | None = None
-        known = -1
+        known, type_at, ip = -1, 0, 0
         for at, link, data, _ in frames:
             if link != known:
                 known, find = link, FINDERS.get(link)
+                type_at, ip = PLAIN.get(link, (0, -1))
+            # What most packets are, told as cheaply as can be: whole, plain, and nobody's.
+            if ip >= 0 and len(data) >= ip + _PLAIN:
+                kind, first = data[type_at : type_at + 2], data[ip]
+                if kind == _IPV4 and first == 0x45 and data[ip + 6 : ip + 8] in _UNFRAGMENTED:
+                    protocol, parties, start = data[ip + 9], ip + 12, ip + 20
+                elif kind == _IPV6 and first >> 4 == 6:
+                    protocol, parties, start = data[ip + 6], ip + 8, ip + 40
+                else:
+                    protocol = parties = start = 0
+                ports = start + 4
+                if protocol == UDP and 0x80 <= data[start + 8] < 0xC0:
+                    if (
+                        data[start : start + 2] not in names
+                        and data[start + 2 : ports] not in names
+                    ):
+                        continue
+                elif protocol == TCP and not data[start + 13] & SYN:
+                    # Addresses and ports stand side by side, as in the table's keys.
+                    if data[parties:ports] in ignored:
+                        continue
             if find is None:
                 self._scene.notes[_STRANGE.format(link)] += 1
                 continue

@@ -22,6 +22,7 @@ _METHODS: Final = tuple(
     )
 )
 _PREFACE: Final = b"PRI * HTTP/2.0"
+_RECORDS: Final = range(0x14, 0x18)  # of TLS (RFC 8446 section 5.1)
 _MOST_UNTOLD: Final = 1 << 16  # bytes of a server that speaks first
 
 
@@ -71,7 +72,7 @@ class Stream:
         """Who reads it; or a note why nobody does; or None: more bytes are needed."""
         if not first:
             return None
-        if first[0] == 0x16 and first[1:2] in (b"", b"\x03"):
+        if first[0] in _RECORDS and first[1:2] in (b"", b"\x03"):
             return ENCRYPTED if len(first) > 1 else None
         if _PREFACE.startswith(first[: len(_PREFACE)]):
             return _HTTP2 if len(first) >= len(_PREFACE) else None

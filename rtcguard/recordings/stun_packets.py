@@ -11,7 +11,7 @@ from rtcguard.errors import ParseError
 from rtcguard.ice import address as addresses
 from rtcguard.ice.server import ServerUri
 from rtcguard.network import responder, stun
-from rtcguard.network.folding import Folding
+from rtcguard.network.folding import Folding, Tally
 from rtcguard.policy.decide import approved_hosts, decide_tunnel
 from rtcguard.policy.model import HostPort
 from rtcguard.policy.record import Record
@@ -31,6 +31,8 @@ class StunPackets:
         self._scene = scene
         self._folding = Folding()
         self._named: dict[str, str] = {}
+        self._known: dict[object, Tally] = {}  # what was judged, in this round of the folding
+        self._round = -1
 
     def resolved(self, host: str, name: str) -> None:
         """A client was told that a name has this address."""
@@ -84,6 +86,11 @@ class StunPackets:
     ) -> None:
         if not message.username or message.method != stun.BINDING:
             self._scene.meet(source[0])  # no check of a peer: it asks a server
+        types = tuple(number for number, _ in message.attributes)
+        key = (message.type, types, message.username, message.fingerprint_ok, source, destination)
+        if at < self._folding.due and self._round == self._folding.rounds and key in self._known:
+            self._known[key].add(1, at)
+            return
         if self._scene.direction(source[0], destination[0]) != "outbound":
             return
         policy = self._scene.policy
@@ -95,7 +102,12 @@ class StunPackets:
             what = f"{message.method_name} {stun.CLASS_NAMES[message.message_class]}"
             rule, reason = decision
             records = [responder.record_of("kept", source, destination, f"{what}: {reason}", rule)]
-        self._add(records, at)
+        tally = self._add(records, at)
+        if self._round != self._folding.rounds or len(self._known) >= _MOST_NAMED:
+            self._known.clear()
+            self._round = self._folding.rounds
+        if tally is not None:
+            self._known[key] = tally
 
     def _decided(
         self, message: stun.Message, client: HostPort, server: HostPort, transport: str
@@ -180,9 +192,11 @@ class StunPackets:
         )
         self._add([record], at)
 
-    def _add(self, records: Iterable[Record], at: float) -> None:
+    def _add(self, records: Iterable[Record], at: float) -> Tally | None:
+        tally = None
         for record in self._scene.observed(records, at):
-            self._folding.add(record, at)
+            tally = self._folding.add(record, at)
+        return tally
 
 
 def _mapped(message: stun.Message) -> HostPort | None:

@@ -22,7 +22,8 @@ _MOST_IGNORED: Final = 131_072  # halves of those that nobody reads
 _MOST_WAITING: Final = 1 << 20  # bytes in one direction
 _MOST_SEGMENTS: Final = 1024
 _MOST_HELD: Final = 1 << 26  # bytes in all directions
-_FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
+SYN: Final = 2
+_FIN, _RST, _ACK = 1, 4, 16
 
 
 class Conversation(Protocol):
@@ -66,7 +67,8 @@ class Connections:
     def __init__(self, scene: Scene, opener: Opener) -> None:
         self._scene, self._opener = scene, opener
         self._halves: dict[bytes, _Half] = {}
-        self._ignored: dict[bytes, None] = {}
+        self.ignored: dict[bytes, None] = {}
+        """Addresses and ports (source, destination) of halves that nobody reads."""
         self._held = 0
 
     def segment(self, packet: Packet, at: float) -> Iterable[Record]:
@@ -77,12 +79,12 @@ class Connections:
         ports = data[start : start + 4]
         key = source + destination + ports
         flags = data[start + 13]
-        if key in self._ignored and not flags & _SYN:
+        if key in self.ignored and not flags & SYN:
             return ()
         begin = start + (data[start + 12] >> 4) * 4
         if begin < start + 20 or begin > end:
             return ()
-        if begin == end and not missing and not flags & (_SYN | _FIN | _RST):
+        if begin == end and not missing and not flags & (SYN | _FIN | _RST):
             return ()
         return self._taken(key, packet, flags, data[begin:end], missing, at)
 
@@ -99,16 +101,16 @@ class Connections:
         back = packet.destination + packet.source + ports[2:] + ports[:2]
         sequence = int.from_bytes(packet.data[start + 4 : start + 8])
         half = self._halves.get(key)
-        if flags & _SYN:
+        if flags & SYN:
             if half is not None and half.next != sequence + 1 & 0xFFFFFFFF and half.next >= 0:
                 yield from self._end(half.connection)  # its ports are used anew
                 half = None
-            self._ignored.pop(key, None)
+            self.ignored.pop(key, None)
             if not flags & _ACK:
-                self._ignored.pop(back, None)
+                self.ignored.pop(back, None)
             sequence = sequence + 1 & 0xFFFFFFFF
         if half is None:
-            if not (flags & _SYN or payload or missing) or flags & _RST:
+            if not (flags & SYN or payload or missing) or flags & _RST:
                 return
             half = self._opened(key, back, packet, flags, payload)
             while len(self._halves) > 2 * _MOST_OPEN:
@@ -132,7 +134,7 @@ class Connections:
             (host_of(packet.source), int.from_bytes(packet.data[start : start + 2])),
             (host_of(packet.destination), int.from_bytes(packet.data[start + 2 : start + 4])),
         )
-        if flags & _SYN:
+        if flags & SYN:
             to_server = not flags & _ACK
         else:
             to_server = _asks(payload) or (not _answers(payload) and ends[0][1] > ends[1][1])
@@ -201,9 +203,9 @@ class Connections:
     def _ignore(self, connection: _Connection) -> None:
         self._forget(connection)
         for key in connection.keys:
-            self._ignored[key] = None
-            if len(self._ignored) > _MOST_IGNORED:
-                del self._ignored[next(iter(self._ignored))]
+            self.ignored[key] = None
+            if len(self.ignored) > _MOST_IGNORED:
+                del self.ignored[next(iter(self.ignored))]
 
     def _forget(self, connection: _Connection) -> None:
         for key in connection.keys:

@@ -21,6 +21,7 @@ from tests.bench import (
     policy,
     proxy,
     rewrite,
+    scan,
     startup,
     stun,
 )
@@ -39,6 +40,7 @@ _CASES: Final[dict[str, Callable[[Servers], Iterator[Line]]]] = {
     "download": download.run,
     "stun": stun.run,
     "flood": flood.run,
+    "scan": scan.run,
 }
 _ENDINGS: Final = (signal.SIGINT, signal.SIGTERM)
 
