@@ -4,7 +4,7 @@ Media (RTP, RTCP), DTLS and QUIC are told by their first byte, as RFC 7983 parts
 ChannelData; connections that nobody reads by their ports.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Final
 
 from rtcguard.errors import ParseError
@@ -76,33 +76,15 @@ class Packets:
 
     def _read(self, frames: Iterable[Frame]) -> Iterator[Record]:
         open_, segment = self._internet.open, self._connections.segment
-        ignored, names = self._connections.ignored, _NAMES
+        ignored = self._connections.ignored
         find: Callable[[bytes], int] | None = None
         known, type_at, ip = -1, 0, 0
         for at, link, data, _ in frames:
             if link != known:
                 known, find = link, FINDERS.get(link)
                 type_at, ip = PLAIN.get(link, (0, -1))
-            # What most packets are, told as cheaply as can be: whole, plain, and nobody's.
-            if ip >= 0 and len(data) >= ip + _PLAIN:
-                kind, first = data[type_at : type_at + 2], data[ip]
-                if kind == _IPV4 and first == 0x45 and data[ip + 6 : ip + 8] in _UNFRAGMENTED:
-                    protocol, parties, start = data[ip + 9], ip + 12, ip + 20
-                elif kind == _IPV6 and first >> 4 == 6:
-                    protocol, parties, start = data[ip + 6], ip + 8, ip + 40
-                else:
-                    protocol = parties = start = 0
-                ports = start + 4
-                if protocol == UDP and 0x80 <= data[start + 8] < 0xC0:
-                    if (
-                        data[start : start + 2] not in names
-                        and data[start + 2 : ports] not in names
-                    ):
-                        continue
-                elif protocol == TCP and not data[start + 13] & SYN:
-                    # Addresses and ports stand side by side, as in the table's keys.
-                    if data[parties:ports] in ignored:
-                        continue
+            if ip >= 0 and len(data) >= ip + _PLAIN and _is_nobodys(data, type_at, ip, ignored):
+                continue
             if find is None:
                 self._scene.notes[_STRANGE.format(link)] += 1
                 continue
@@ -161,3 +143,23 @@ class Packets:
         if key not in self._quic and len(self._quic) < _MOST_QUIC:
             self._quic.add(key)
             self._scene.notes[_QUIC] += 1
+
+
+def _is_nobodys(data: bytes, type_at: int, ip: int, ignored: Container[bytes]) -> bool:
+    """Whether a frame is what most are, told as cheaply as can be: whole, without tags and options,
+    and media, or of a connection that nobody reads."""
+    kind, first = data[type_at : type_at + 2], data[ip]
+    if kind == _IPV4 and first == 0x45 and data[ip + 6 : ip + 8] in _UNFRAGMENTED:
+        protocol, parties, start = data[ip + 9], ip + 12, ip + 20
+    elif kind == _IPV6 and first >> 4 == 6:
+        protocol, parties, start = data[ip + 6], ip + 8, ip + 40
+    else:
+        return False
+    if protocol == UDP:
+        return (
+            0x80 <= data[start + 8] < 0xC0
+            and data[start : start + 2] not in _NAMES
+            and data[start + 2 : start + 4] not in _NAMES
+        )
+    # Addresses and ports stand side by side, as in the table's keys.
+    return protocol == TCP and not data[start + 13] & SYN and data[parties : start + 4] in ignored
