@@ -19,7 +19,7 @@ from rtcguard.recordings.decoding import decoded
 from rtcguard.recordings.exchange import Exchange, Headers, header
 from rtcguard.recordings.har import UNHELD
 from rtcguard.recordings.http1 import UNDECODED
-from rtcguard.recordings.scene import Scene
+from rtcguard.recordings.scene import Scene, seconds
 from rtcguard.recordings.source import Source
 from rtcguard.recordings.stun_packets import StunPackets
 
@@ -177,26 +177,25 @@ def _http(values: dict[str, Any], scene: Scene) -> Iterator[Record]:
     host = named if named.endswith("]") else named.rpartition(":")[0] or named
     if not host or not named.rpartition(":")[2].isdigit():
         host = named or _text(values.get("request.host"))
-    port = values.get("request.port")
     exchange = Exchange(
         scene,
         client,
         _text(values.get("request.method")),
         canonical(host.strip("[]").rstrip(".")),
-        port if isinstance(port, int) else 0,
+        _port(values.get("request.port")),
         _text(values.get("request.path")),
         headers,
     )
-    at = _time(values.get("request.timestamp_start"))
+    at = seconds(values.get("request.timestamp_start"))
     yield from exchange.request(_body(values.get("request.content"), headers, exchange), at)
     headers = _headers(values.get("response.headers"))
-    at = _time(values.get("response.timestamp_start")) or at
+    at = seconds(values.get("response.timestamp_start")) or at
     body = _body(values.get("response.content"), headers, exchange)
     yield from exchange.response(headers, body, at)
     for message in values.get("messages", ()):  # kind, from the client, content, time, …
         if isinstance(message, list) and len(message) >= 4 and isinstance(message[2], bytes):
             _, is_sent, content, time, *_ = message
-            yield from exchange.judge(content, _time(time), to_server=is_sent is True)
+            yield from exchange.judge(content, seconds(time), to_server=is_sent is True)
 
 
 def _datagrams(values: dict[str, Any], scene: Scene) -> Iterator[Record]:
@@ -205,16 +204,20 @@ def _datagrams(values: dict[str, Any], scene: Scene) -> Iterator[Record]:
     for message in values.get("messages", ()):  # from the client, content, time
         if isinstance(message, list) and len(message) >= 3 and isinstance(message[1], bytes):
             ends = (client, server) if message[0] is True else (server, client)
-            stun.packet(message[1], *ends, _time(message[2]))
+            stun.packet(message[1], *ends, seconds(message[2]))
     yield from stun.rest()
 
 
 def _host_port(values: dict[str, Any], side: str) -> HostPort:
     for key in ("peername", "address"):
         found = values.get(f"{side}.{key}")
-        if isinstance(found, list) and len(found) >= 2 and isinstance(found[1], int):
-            return canonical(_text(found[0])), found[1]
+        if isinstance(found, list) and len(found) >= 2:
+            return canonical(_text(found[0])), _port(found[1])
     return "", 0
+
+
+def _port(value: Any) -> int:
+    return value if isinstance(value, int) and 0 < value < 65536 else 0
 
 
 def _headers(found: Any) -> Headers:
@@ -242,7 +245,3 @@ def _text(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "surrogateescape")
     return value if isinstance(value, str) else ""
-
-
-def _time(value: Any) -> float:
-    return float(value) if isinstance(value, (int, float)) else 0.0

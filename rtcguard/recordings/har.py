@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from rtcguard.policy.record import Record
 from rtcguard.recordings.exchange import Exchange, Headers, header
 from rtcguard.recordings.json_events import events
-from rtcguard.recordings.scene import Scene
+from rtcguard.recordings.scene import Scene, seconds
 from rtcguard.recordings.source import Source
 
 _ENTRY: Final = "log.entries.item"
@@ -87,8 +87,7 @@ def _take_message(entry: _Entry, key: str, event: str, value: Any, scene: Scene)
         content = _bytes(message.get("data"), scene, packed=message.get("opcode") == _BINARY)
         entry.held += len(content)
         if entry.held <= _MOST_HELD and len(entry.messages) < _MOST_MESSAGES:
-            time = message.get("time")
-            at = float(time) if isinstance(time, (int, float)) else 0.0
+            at = seconds(message.get("time"))
             entry.messages.append((content, message.get("type") == "send", at))
         elif not entry.overfull:
             entry.overfull = True
@@ -112,7 +111,7 @@ def _judged(entry: _Entry, scene: Scene) -> Iterator[Record]:
         f"{url.path}?{url.query}" if url.query else url.path,
         entry.request,
     )
-    at = seconds(values.get("startedDateTime"))
+    at = moment(values.get("startedDateTime"))
     packed = values.get("request.postData.encoding") == "base64"
     body = _bytes(values.get("request.postData.text"), scene, packed=packed)
     yield from exchange.request(body, at)
@@ -137,7 +136,7 @@ def _bytes(text: Any, scene: Scene, *, packed: bool) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def seconds(text: Any) -> float:
+def moment(text: Any) -> float:
     """ISO 8601 as seconds since 1970; 0 where it is none."""
     try:
         return datetime.fromisoformat(str(text)).timestamp()

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 from rtcguard.policy.record import Record
 from rtcguard.recordings.exchange import judged
-from rtcguard.recordings.har import seconds
+from rtcguard.recordings.har import moment
 from rtcguard.recordings.json_events import events
-from rtcguard.recordings.scene import Scene
+from rtcguard.recordings.scene import Scene, seconds
 from rtcguard.recordings.source import Source
 from rtcguard.signaling import Message
 from rtcguard.signaling.message import Direction
@@ -64,7 +64,7 @@ def read(source: Source, scene: Scene) -> Iterator[Record]:
 
 def _time(update: dict[str, Any]) -> float:
     stamp = update.get("timestamp")
-    return stamp / 1000 if isinstance(stamp, (int, float)) else seconds(update.get("time"))
+    return seconds(stamp, 1e-3) or moment(update.get("time"))
 
 
 def _told(held: list[tuple[str, str, float]], site: str, scene: Scene) -> Iterator[Record]:

@@ -74,5 +74,10 @@ class Scene:
             yield replace(record, action="observed", would=would, reason=reason, began=at, ended=at)
 
 
+def seconds(value: object, unit: float = 1.0) -> float:
+    """A number that a recording has for a time, as seconds since 1970; 0 where it is none."""
+    return value * unit if isinstance(value, (int, float)) and 0 < value < 1e18 else 0.0
+
+
 def _is_near(host: str) -> bool:
     return addresses.scope(host) in _NEAR
