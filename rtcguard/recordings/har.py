@@ -19,6 +19,7 @@ from rtcguard.recordings.source import Source
 
 _ENTRY: Final = "log.entries.item"
 _MESSAGE: Final = "_webSocketMessages.item"
+_MILLISECONDS: Final = 1e11  # Chromium writes seconds there, Playwright milliseconds
 _BINARY: Final = 2  # opcode, RFC 6455 section 5.2
 _MOST_HELD: Final = 1 << 25  # bytes of WebSocket messages of one entry
 _MOST_MESSAGES: Final = 1 << 17
@@ -88,6 +89,7 @@ def _take_message(entry: _Entry, key: str, event: str, value: Any, scene: Scene)
         entry.held += len(content)
         if entry.held <= _MOST_HELD and len(entry.messages) < _MOST_MESSAGES:
             at = seconds(message.get("time"))
+            at = at / 1000 if at > _MILLISECONDS else at
             entry.messages.append((content, message.get("type") == "send", at))
         elif not entry.overfull:
             entry.overfull = True

@@ -68,9 +68,10 @@ def _time(update: dict[str, Any]) -> float:
 
 
 def _told(held: list[tuple[str, str, float]], site: str, scene: Scene) -> Iterator[Record]:
+    began = next((at for _, _, at in held if at), 0.0)  # of what has no time of its own
     for kind, text, at in held:
         # Lists of servers come to a client; so ring 2 looks for them inbound.
         inbound = kind in _REMOTE or kind in _OWN
         direction: Direction = "inbound" if inbound else "outbound"
         content = text.encode("utf-8", "surrogatepass")
-        yield from judged(scene, Message(content, direction, site, scene.only_client), at)
+        yield from judged(scene, Message(content, direction, site, scene.only_client), at or began)

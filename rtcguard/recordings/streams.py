@@ -41,6 +41,8 @@ class Stream:
     def feed(self, data: bytes, at: float, *, to_server: bool) -> Iterable[Record]:
         if self._reader is not None:
             return self._fed(data, at, to_server=to_server)
+        if not self.wanted:
+            return ()
         self._first[to_server] += data
         told = self._told(self._first[True])
         if isinstance(told, str):
