@@ -29,7 +29,7 @@ _MOST_ASKED: Final = 4096  # queries that wait for their answer
 # As Chromium and Firefox make them (draft-ietf-mmusic-mdns-ice-candidates).
 _RANDOM: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.local")
 _BROKEN: Final = (dns.exception.DNSException, ValueError, IndexError, struct.error)
-_WOULD: Final = {"keep": "kept", "observe": ""}
+_REFUSED: Final = "would be refused: "  # as the sinkhole tells it in monitor mode
 
 _Query = tuple[dns.message.QueryMessage, sinkhole.Judged, HostPort, HostPort, float]
 
@@ -96,10 +96,10 @@ class DnsPackets:
         query, judged, client, server, at = asked
         names = self._scene.names
         judged = sinkhole.conclude(query, client[0], server[0], judged, answer, names, self._policy)
-        action = judged.decision.action if judged.decision else "observe"
-        would = _WOULD.get(action, "refused")
         for record in self._scene.observed(judged.records, at):
-            yield replace(record, would=would)
+            if not record.would and _REFUSED in record.reason:
+                record = replace(record, would="refused")
+            yield record
 
     def _announced(
         self, wire: bytes, source: HostPort, destination: HostPort, at: float

@@ -4,7 +4,14 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from wsproto.extensions import PerMessageDeflate
-from wsproto.frame_protocol import FrameProtocol, Opcode, ParseFailed
+from wsproto.frame_protocol import (
+    CloseReason,
+    FrameDecoder,
+    FrameProtocol,
+    Opcode,
+    ParseFailed,
+    RsvBits,
+)
 
 from rtcguard.errors import PayloadBlocked
 from rtcguard.policy.record import Record
@@ -18,6 +25,31 @@ _MOST_HELD: Final = 4 * LIMIT  # bytes of one message in pieces
 _PIECE: Final = 4096
 
 
+class _Deflate(PerMessageDeflate):
+    """wsproto's, which forgets that a message is compressed where a ping stands between its
+    fragments (RFC 7692 section 6.1 lets it)."""
+
+    _in_control = False
+
+    def frame_inbound_header(
+        self, proto: FrameDecoder | FrameProtocol, opcode: Opcode, rsv: RsvBits, payload_length: int
+    ) -> CloseReason | RsvBits:
+        self._in_control = opcode.iscontrol()
+        if self._in_control:
+            return RsvBits(False, False, False)
+        return super().frame_inbound_header(proto, opcode, rsv, payload_length)
+
+    def frame_inbound_payload_data(
+        self, proto: FrameDecoder | FrameProtocol, data: bytes
+    ) -> bytes | CloseReason:
+        return data if self._in_control else super().frame_inbound_payload_data(proto, data)
+
+    def frame_inbound_complete(
+        self, proto: FrameDecoder | FrameProtocol, fin: bool
+    ) -> bytes | CloseReason | None:
+        return None if self._in_control else super().frame_inbound_complete(proto, fin)
+
+
 class _Line:
     """One direction."""
 
@@ -25,7 +57,7 @@ class _Line:
         extensions = []
         for offer in header(headers, "sec-websocket-extensions").split(","):
             if offer.strip().lower().startswith(PerMessageDeflate.name):
-                deflate = PerMessageDeflate()
+                deflate = _Deflate()
                 deflate.finalize(offer.strip())
                 extensions.append(deflate)
         # Who receives: its side checks the masks of clients.
