@@ -4,12 +4,13 @@ Packets are attributed when all files have been read, for a page's signaling oft
 and by the store, as live, so that a HAR and a capture of the same call explain one another.
 """
 
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from rtcguard.errors import ParseError
+from rtcguard.errors import ParseError, StartError
 from rtcguard.ledger.attribution import MOST, Attribution
 from rtcguard.ledger.event import Event
 from rtcguard.ledger.store import Store
@@ -118,7 +119,10 @@ class _Keeping:
     def _store_all(self, events: Sequence[Event]) -> None:
         if not events:
             return
-        self._store.add(events)
+        try:
+            self._store.add(events)
+        except sqlite3.Error as error:
+            raise StartError(f"{self._store.path}: cannot be written: {error}") from error
         self._outcome.events += len(events)
         for event in events:
             record = event.record

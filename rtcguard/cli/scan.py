@@ -62,18 +62,22 @@ def command(
     --fail-on-leak where something leaked; 2 where a file cannot be opened.
     """
     from rtcguard.app.scan import scan
-    from rtcguard.app.settings import read_config, read_policy
+    from rtcguard.app.settings import read_config
     from rtcguard.errors import StartError
     from rtcguard.ledger.event import Event
     from rtcguard.ledger.store import Store
+    from rtcguard.policy.model import Policy
 
-    policy = read_policy(read_config(config))
+    policy = Policy(read_config(config))  # without secrets, for nobody is given any
     if save is not None and save.exists():
         raise StartError(f"{save}: exists already, and nothing is overwritten; name another file")
 
     def write(event: Event) -> None:
         if events is not None:
-            events.write(json.dumps(event.to_dict()) + "\n")
+            try:
+                events.write(json.dumps(event.to_dict()) + "\n")
+            except OSError as error:
+                raise StartError(f"{events.name}: cannot be written: {error.strerror}") from error
 
     with contextlib.ExitStack() as stack:
         if save is None:

@@ -21,6 +21,7 @@ from rtcguard.recordings.har import UNHELD
 from rtcguard.recordings.http1 import UNDECODED
 from rtcguard.recordings.scene import Scene, seconds
 from rtcguard.recordings.source import Source
+from rtcguard.recordings.streams import Stream
 from rtcguard.recordings.stun_packets import StunPackets
 
 _MAPPINGS: Final = frozenset(("", "request", "response", "websocket", "client_conn", "server_conn"))
@@ -36,6 +37,7 @@ _USED: Final = frozenset(
 )
 _MOST_MESSAGES: Final = 1 << 17
 _MOST_HELD: Final = 1 << 25
+_OTHERS: Final = "flows that are neither HTTP, TCP nor UDP"
 _DEEPEST: Final = 8
 _LONGEST_HEAD: Final = 13  # twelve digits and the colon
 
@@ -164,10 +166,13 @@ def read(source: Source, scene: Scene) -> Iterator[Record]:
         number += 1
         if values.get("overfull"):
             scene.notes[UNHELD] += 1
-        if values.get("type") == "udp":
-            yield from _datagrams(values, scene)
-        elif values.get("type") == "http":
+        kind = values.get("type")
+        if kind == "http":
             yield from _http(values, scene)
+        elif kind in ("tcp", "udp"):
+            yield from _raw(values, scene, is_tcp=kind == "tcp")
+        else:
+            scene.notes[_OTHERS] += 1
 
 
 def _http(values: dict[str, Any], scene: Scene) -> Iterator[Record]:
@@ -198,13 +203,21 @@ def _http(values: dict[str, Any], scene: Scene) -> Iterator[Record]:
             yield from exchange.judge(content, seconds(time), to_server=is_sent is True)
 
 
-def _datagrams(values: dict[str, Any], scene: Scene) -> Iterator[Record]:
+def _raw(values: dict[str, Any], scene: Scene, *, is_tcp: bool) -> Iterator[Record]:
+    """What mitmproxy handed on as it came: datagrams, or the bytes of a connection."""
     client, server = _host_port(values, "client_conn"), _host_port(values, "server_conn")
     stun = StunPackets(scene)
+    stream = Stream(scene, stun, client, server)
     for message in values.get("messages", ()):  # from the client, content, time
-        if isinstance(message, list) and len(message) >= 3 and isinstance(message[1], bytes):
-            ends = (client, server) if message[0] is True else (server, client)
-            stun.packet(message[1], *ends, seconds(message[2]))
+        if not (isinstance(message, list) and len(message) >= 3 and isinstance(message[1], bytes)):
+            continue
+        to_server, at = message[0] is True, seconds(message[2])
+        if not is_tcp:
+            ends = (client, server) if to_server else (server, client)
+            stun.packet(message[1], *ends, at)
+        elif stream.wanted:
+            yield from stream.feed(message[1], at, to_server=to_server)
+    yield from stream.end()
     yield from stun.rest()
 
 

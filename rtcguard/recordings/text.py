@@ -51,19 +51,19 @@ def _cut(text: bytes) -> int:
 
 
 def _parts(text: bytes, is_remote: bool) -> Iterator[tuple[Direction, bytes]]:
-    """The text in stretches of one direction: a line that names a side speaks for those behind it,
-    up to the next that does."""
+    """The text in stretches of one direction, each description by itself: a line that names a side
+    speaks for those behind it, up to the next that does."""
     start = at = 0
     while at < len(text):
         end = text.find(b"\n", at) + 1 or len(text)
         line = text[at:end]
         remote, local = _REMOTE.search(line), _LOCAL.search(line)
+        named = is_remote
         if (remote or local) and not line.startswith((b"a=", b"m=")):
             named = remote is not None and (local is None or remote.start() < local.start())
-            if named != is_remote:
-                if at > start:
-                    yield ("inbound" if is_remote else "outbound"), text[start:at]
-                start, is_remote = at, named
-        at = end
+        if at > start and (named != is_remote or _DESCRIPTION.match(line)):
+            yield ("inbound" if is_remote else "outbound"), text[start:at]
+            start = at
+        is_remote, at = named, end
     if start < len(text):
         yield ("inbound" if is_remote else "outbound"), text[start:]
