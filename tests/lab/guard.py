@@ -82,8 +82,8 @@ class Guard:
         secret.write_text(APPROVED_SECRET + "\n")
         self._world = world
         self._state = directory / "state"
-        self._config = directory / "rtcguard.yaml"
-        self._config.write_text(configuration(world, secret))
+        self.config = directory / "rtcguard.yaml"
+        self.config.write_text(configuration(world, secret))
         self._environment = {
             **os.environ,
             "RTCGUARD_STATE_DIR": str(self._state),
@@ -95,7 +95,7 @@ class Guard:
 
     def start(self) -> None:
         """`rtcguard run`; also once more, after it was ended or killed."""
-        argv = [sys.executable, "-m", "rtcguard", "run", "--config", str(self._config)]
+        argv = [sys.executable, "-m", "rtcguard", "run", "--config", str(self.config)]
         self._process = self._world.lab.start(
             self._world.lab.gateway, "rtcguard", [*argv, "--listen", PROXY], env=self._environment
         )
@@ -160,7 +160,7 @@ class Guard:
             f"{key}={self._environment[key]}" for key in ("RTCGUARD_STATE_DIR", "PYTHONPATH")
         ]
         rtcguard = ["env", *variables, sys.executable, "-m", "rtcguard", name, *arguments]
-        return lab.run(lab.gateway, *rtcguard, "--config", str(self._config))
+        return lab.run(lab.gateway, *rtcguard, "--config", str(self.config))
 
 
 @contextmanager
