@@ -98,8 +98,9 @@ def command(
 
 def _report(store: Any, by: str, form: str) -> None:
     from rtcguard.ledger import report
+    from rtcguard.ledger.query import Filter
 
-    found = report.rows(store, by, "")
+    found = store.grouped(by, Filter())
     if form == "json":
         click.echo(report.to_json(by, "", found))
     elif form == "csv":

@@ -29,7 +29,7 @@ def test_a_report_as_of_the_ledger(tmp_path: Path) -> None:
     assert (made.returncode, made.stderr) == (0, b"")
     rows = {row["key"]: row for row in json.loads(made.stdout)["rows"]}
     assert rows[LAN]["scope"] == "private"
-    assert rows[LAN]["actions"] == {"would be refused": 5}
+    assert (rows[LAN]["actions"], rows[LAN]["would"]) == ({"observed": 5}, {"refused": 5})
     assert rows[V6]["sites"] == ["site.lab.test"]
     assert "198.51.100.50" not in rows  # the far side's
     assert not list(tmp_path.iterdir())  # no ledger of this machine was touched
@@ -37,7 +37,8 @@ def test_a_report_as_of_the_ledger(tmp_path: Path) -> None:
     assert [row["site"] for row in csv.DictReader(io.StringIO(made.stdout.decode()))] == [
         "site.lab.test"
     ]
-    assert b"events by address" in rtcguard(["scan", CAPTURE], tmp_path).stdout
+    shown = rtcguard(["scan", CAPTURE], tmp_path).stdout
+    assert b"events by address" in shown and b"refused" in shown and b"observed" not in shown
 
 
 def test_a_har_and_a_capture_explain_one_another(tmp_path: Path) -> None:
