@@ -206,6 +206,7 @@ def _http(values: dict[str, Any], scene: Scene) -> Iterator[Record]:
 def _raw(values: dict[str, Any], scene: Scene, *, is_tcp: bool) -> Iterator[Record]:
     """What mitmproxy handed on as it came: datagrams, or the bytes of a connection."""
     client, server = _host_port(values, "client_conn"), _host_port(values, "server_conn")
+    scene.meet(client[0])
     stun = StunPackets(scene)
     stream = Stream(scene, stun, client, server)
     for message in values.get("messages", ()):  # from the client, content, time

@@ -69,17 +69,19 @@ class Http1:
         # The client is whose leaks are looked for, at whichever end it is.
         self._client, self._server = (server if flipped else client)[0], server
         self._sides = {True: _Side(), False: _Side()}
-        self._open: deque[_Open] = deque()
+        self._open: deque[_Open] = deque(maxlen=_MOST_OPEN)  # of a capture of one direction, say
+        self._at = 0.0
         self._inner: Conversation | None = None
 
     def feed(self, data: bytes, at: float, *, to_server: bool) -> Iterator[Record]:
+        self._at = at
         if self._inner is None:
             side = self._sides[to_server]
             if side.parser is None:
                 side.rest += data
             else:
                 side.parser.receive_data(data)
-            if len(side.rest) > LIMIT or len(self._open) > _MOST_OPEN:
+            if len(side.rest) > LIMIT:
                 self._give_up()
                 return
             try:
@@ -99,7 +101,9 @@ class Http1:
             return
         for to_server, side in self._sides.items():
             if side.head is not None and side.body:
-                yield from self._whole(side, 0.0, to_server=to_server)
+                yield from self._whole(side, self._at, to_server=to_server)
+        if self._sides[True].rest:  # what followed on a wish to switch that nobody answered
+            self._scene.notes[UNREADABLE] += 1
 
     def _give_up(self) -> None:
         self._scene.notes[UNREADABLE] += 1

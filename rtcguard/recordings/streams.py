@@ -30,7 +30,6 @@ class Stream:
     """One connection. Which protocol it is, the client's first bytes tell."""
 
     def __init__(self, scene: Scene, stun: StunPackets, client: HostPort, server: HostPort) -> None:
-        scene.meet(client[0])
         self._scene, self._stun = scene, stun
         self._client, self._server = client, server
         self._direction = scene.direction(client[0], server[0])
@@ -63,7 +62,11 @@ class Stream:
         return ()
 
     def end(self) -> Iterable[Record]:
-        return self._reader.end() if self._reader is not None else ()
+        if self._reader is not None:
+            return self._reader.end()
+        if self.wanted and self._first[True]:
+            self._scene.notes[_OTHER] += 1
+        return ()
 
     def _fed(self, data: bytes, at: float, *, to_server: bool) -> Iterator[Record]:
         if self._reader is not None:

@@ -134,11 +134,14 @@ class Connections:
             (host_of(packet.source), int.from_bytes(packet.data[start : start + 2])),
             (host_of(packet.destination), int.from_bytes(packet.data[start + 2 : start + 4])),
         )
+        is_certain = bool(flags & SYN) or _asks(payload) or _answers(payload)
         if flags & SYN:
             to_server = not flags & _ACK
         else:
             to_server = _asks(payload) or (not _answers(payload) and ends[0][1] > ends[1][1])
         client, server = ends if to_server else ends[::-1]
+        if is_certain:
+            self._scene.meet(client[0])
         connection = _Connection(self._opener(client, server), (key, back))
         half = self._halves[key] = _Half(connection, to_server)
         self._halves[back] = _Half(connection, not to_server)

@@ -112,3 +112,16 @@ def test_a_flood(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.add([event(site=SITE)])
     made = Attribution(store).complete([event(n / 100, **PACKET) for n in range(5)])
     assert [one.record.site for one in made] == [SITE, SITE, SITE, "", ""]
+
+
+def test_a_packet_of_a_recording_is_tied_to_what_was_told_then(store: Store) -> None:
+    year = 365 * 86400.0
+    signaled = event(year, kind="candidate", ring="signaling", ufrag="abcd", site=SITE)
+    then = time.time() - year + 5
+    assert told(completed(store, signaled, ufrag="abcd")) == ("", "", "", "")
+    assert told(completed(store, signaled, ufrag="abcd", began=then)) == (
+        SITE,
+        "",
+        "unguarded",
+        "ufrag",
+    )

@@ -21,7 +21,7 @@ from rtcguard.recordings import tcp as tcp_
 from rtcguard.recordings.internet import Internet
 from rtcguard.recordings.scene import Scene
 from tests.recordings.reading import Read, read_bytes
-from tests.recordings.wires import ipv4, pcap, tcp
+from tests.recordings.wires import binding, ipv4, pcap, tcp, udp
 
 CLIENT, SERVER = "192.168.7.5", "203.0.113.9"
 HOST = "candidate:1 1 udp 2113937151 192.168.7.5 54400 typ host"
@@ -251,3 +251,28 @@ def test_a_har_by_hand(tmp_path: Path) -> None:
         ("outbound", CLIENT, "site.example", 1767225601.5),
         ("inbound", "203.0.113.50", "site.example", 1767225602.5),
     }
+
+
+def test_only_one_direction_was_captured(tmp_path: Path) -> None:
+    many = [(True, post(BODY)) for _ in range(300)]
+    made = read_bytes(pcap(frames(many, 1400), 101), tmp_path)
+    assert seen(made) == {OUT} and len(made.records) >= 300 and not made.notes
+    alone = [side for side in (*upgrade(""), *messages("")) if side[0]]
+    made = read_bytes(pcap(frames(alone, 1400), 101), tmp_path)
+    assert made.notes == {"HTTP connections that cannot be read": 1}
+
+
+def test_a_body_that_does_not_end(tmp_path: Path) -> None:
+    cut = post(BODY + b" " * 100)[:-50]
+    made = read_bytes(pcap(frames([(True, cut)], 1400), 101), tmp_path)
+    assert seen(made) == {OUT}
+    assert made.records[0].began > 1_700_000_000
+
+
+def test_a_guess_at_the_client_makes_none(tmp_path: Path) -> None:
+    """Without its beginning a connection does not tell who asked; it must not turn a check of the
+    far side's into the client's."""
+    far = "198.51.100.2"
+    unclear = ipv4(far, CLIENT, 6, tcp(60000, 5000, 1, b"hello there, who is it?"))
+    check = ipv4(far, CLIENT, 17, udp(7000, 50000, binding("near:far")))
+    assert not read_bytes(pcap([unclear, check], 101), tmp_path).records
