@@ -3,9 +3,10 @@
 formats     which files can be read, told by their content: one row each
 source      a file's bytes, unpacked, in bounded pieces
 scene       what all readers of one run share: the policy, who the clients are, what was not read
-pcap, pcapng    packets of a capture; `link`, `internet`: what is in one; `packets`: what it means
+pcap, pcapng    frames of a capture; `link`, `internet`: what is in one; `packets`: who reads it
+stun_packets, dns_packets    what a STUN packet and a DNS message tell
 tcp         connections put together; `streams`: what is spoken on them; `http1`, `websocket`
-stun, names     what a STUN packet and a DNS message tell
-har, flows, internals, text     the other formats
-exchange    an HTTP exchange or a WebSocket message, judged as the proxy would judge it
+har, internals, flows, text    the other formats; `json_events`: JSON of any size
+exchange    an HTTP exchange or a WebSocket message, judged as the proxy judges it; `decoding`:
+            its content encodings
 """

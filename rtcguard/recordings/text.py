@@ -18,9 +18,11 @@ from rtcguard.signaling.message import Direction
 _PIECE: Final = 1 << 16
 _LONGEST: Final = 1 << 20  # of a line; a longer one is cut
 _DESCRIPTION: Final = re.compile(rb"^v=0\s*$", re.MULTILINE)
-# Words of the W3C's API and of logs that speak of the far side.
-_REMOTE: Final = re.compile(rb"remote|addIceCandidate", re.IGNORECASE)
-_LOCAL: Final = re.compile(rb"local(?!host)|onicecandidate|icecandidate\b", re.IGNORECASE)
+# Words of the W3C's API and of logs that speak of one side or the other; and where SDP begins.
+_MARKS: Final = re.compile(
+    rb"(?P<remote>remote|addIceCandidate)|(?<!\.)local(?!host)|icecandidate\b|(?P<begins>^v=0\s*$)",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 def read(source: Source, scene: Scene) -> Iterator[Record]:
@@ -53,17 +55,18 @@ def _cut(text: bytes) -> int:
 def _parts(text: bytes, is_remote: bool) -> Iterator[tuple[Direction, bytes]]:
     """The text in stretches of one direction, each description by itself: a line that names a side
     speaks for those behind it, up to the next that does."""
-    start = at = 0
-    while at < len(text):
+    start = end = 0
+    for found in _MARKS.finditer(text):
+        if found.start() < end:
+            continue  # the first on a line counts
+        at = text.rfind(b"\n", 0, found.start()) + 1
         end = text.find(b"\n", at) + 1 or len(text)
-        line = text[at:end]
-        remote, local = _REMOTE.search(line), _LOCAL.search(line)
-        named = is_remote
-        if (remote or local) and not line.startswith((b"a=", b"m=")):
-            named = remote is not None and (local is None or remote.start() < local.start())
-        if at > start and (named != is_remote or _DESCRIPTION.match(line)):
+        if text.startswith((b"a=", b"m="), at):
+            continue
+        named = is_remote if found["begins"] else found["remote"] is not None
+        if at > start and (named != is_remote or found["begins"]):
             yield ("inbound" if is_remote else "outbound"), text[start:at]
             start = at
-        is_remote, at = named, end
+        is_remote = named
     if start < len(text):
         yield ("inbound" if is_remote else "outbound"), text[start:]

@@ -3,6 +3,7 @@
 import gzip
 import random
 import struct
+import tempfile
 import tracemalloc
 from pathlib import Path
 
@@ -10,11 +11,26 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.recordings.reading import read_bytes, sample, sample_names
+from rtcguard.recordings.pcap import Frame, frames
+from rtcguard.recordings.source import Source
+from tests.recordings.reading import read, read_bytes, sample, sample_names
+from tests.recordings.wires import pcap
 
 NAMES = tuple(sample_names())
 CONTENTS = {name: sample(name) for name in NAMES}
+
+
+def pcap_frames(content: bytes) -> list[Frame]:
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        with Source(Path(file.name)) as source:
+            return list(frames(source))
+
+
 _PCAP = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1)
+
+FRAMES = [data for _, _, data, _ in pcap_frames(CONTENTS["call.pcap"])]
 
 Edit = tuple[str, float, bytes]
 _EDITS = st.lists(
@@ -56,6 +72,26 @@ def test_no_damage_makes_a_reader_fail(name: str, edits: list[Edit], tmp_path: P
     made = read_bytes(edited(CONTENTS[name], edits), tmp_path)
     assert "\n" not in made.damage
     assert all(record.action == "observed" for record in made.records)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    edits=st.lists(st.tuples(st.integers(0, 10_000), _EDITS), min_size=1, max_size=20),
+    chance=st.randoms(use_true_random=False),
+    shuffled=st.booleans(),
+)
+def test_no_packet_makes_the_reader_fail(
+    edits: list[tuple[int, list[Edit]]], chance: random.Random, shuffled: bool, tmp_path: Path
+) -> None:
+    """The capture's framing is right, its packets are not, and come in any order."""
+    made = list(FRAMES)
+    for place, edit in edits:
+        made[place % len(made)] = edited(made[place % len(made)], edit)
+    if shuffled:
+        chance.shuffle(made)
+    assert read_bytes(pcap(made, 276), tmp_path).damage == ""
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -115,8 +151,8 @@ def _million(parts: bytes) -> bytes:
         b"80000100:7:request;80000080:7:content;80000000:" + _million(b"c") * 12,
         b"999999999999:7:request;999999999000:4:path;999999990000:" + _million(b"c") * 12,
         b"candidate:" + _million(b"x") * 12,
-        gzip.compress(_million(b"a=x \n") * 12),
-        _PCAP + struct.pack("<IIII", 1, 1, 4_000_000, 60) + _million(b"\0") * 12,
+        gzip.compress(_million(b"a=x" + b"x" * 2000 + b"\n") * 12),
+        _PCAP + struct.pack("<IIII", 1, 1, 4_000_000, 60) + _million(b"\xff") * 12,
     ],
     ids=["string", "escapes", "number", "content", "lengths", "line", "packed", "frames"],
 )
@@ -126,8 +162,6 @@ def test_memory_stays_flat_whatever_a_file_says(content: bytes, tmp_path: Path) 
     del content
     tracemalloc.start()
     try:
-        from tests.recordings.reading import read
-
         read(path)
         _, most = tracemalloc.get_traced_memory()
     finally:
