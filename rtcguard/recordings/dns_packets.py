@@ -29,7 +29,6 @@ _MOST_ASKED: Final = 4096  # queries that wait for their answer
 # As Chromium and Firefox make them (draft-ietf-mmusic-mdns-ice-candidates).
 _RANDOM: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.local")
 _BROKEN: Final = (dns.exception.DNSException, ValueError, IndexError, struct.error)
-_REFUSED: Final = "would be refused: "  # as the sinkhole tells it in monitor mode
 
 _Query = tuple[dns.message.QueryMessage, sinkhole.Judged, HostPort, HostPort, float]
 
@@ -68,7 +67,8 @@ class DnsPackets:
         self._scene.meet(client[0])
         if self._scene.direction(client[0], server[0]) != "outbound":
             return
-        judged = sinkhole.judge(query, client[0], server[0], self._scene.names, self._policy)
+        names, minute = self._scene.names, self._scene.minute(at)
+        judged = sinkhole.judge(query, client[0], server[0], names, self._policy, minute)
         if judged.response is not None:
             return  # of a kind that has nothing to do with STUN
         self._asked[client, server, wire[:2]] = (query, judged, client, server, at)
@@ -95,11 +95,11 @@ class DnsPackets:
     def _concluded(self, asked: _Query, answer: answers.Answer) -> Iterator[Record]:
         query, judged, client, server, at = asked
         names = self._scene.names
-        judged = sinkhole.conclude(query, client[0], server[0], judged, answer, names, self._policy)
-        for record in self._scene.observed(judged.records, at):
-            if not record.would and _REFUSED in record.reason:
-                record = replace(record, would="refused")
-            yield record
+        minute = self._scene.minute(at)
+        judged = sinkhole.conclude(
+            query, client[0], server[0], judged, answer, names, self._policy, minute
+        )
+        yield from self._scene.observed(judged.records, at)
 
     def _announced(
         self, wire: bytes, source: HostPort, destination: HostPort, at: float

@@ -55,7 +55,7 @@ class Exchange:
         """Judges lists of ICE servers in headers, and the body, decoded."""
         values = [value for name, value in headers if name == "link"]
         if values and links.is_ice_server(values) and not self.flipped:
-            message = self._message(b"", "inbound")
+            message = self._message(b"", "inbound", at, "http")
             _, records = links.rewrite_links(values, message, self.scene.policy.config)
             yield from self.scene.observed(records, at)
         plan = self.response_plan(headers, len(body))
@@ -70,22 +70,32 @@ class Exchange:
         head = Head(header(headers, "content-type"), length)
         return response_plan(head, header(self.headers, "sec-fetch-dest").lower())
 
-    def judge(self, content: bytes, at: float, *, to_server: bool) -> Iterator[Record]:
+    def judge(
+        self, content: bytes, at: float, *, to_server: bool, protocol: str = "http"
+    ) -> Iterator[Record]:
         """Judges a message, decoded and whole. One that is too large is noted."""
         if len(content) > LIMIT:
             self.scene.notes[TOO_LARGE] += 1
             return
         direction: Direction = "outbound" if to_server != self.flipped else "inbound"
-        yield from judged(self.scene, self._message(content, direction), at)
+        yield from judged(self.scene, self._message(content, direction, at, protocol), at)
 
     def note_too_large(self, headers: Headers) -> None:
         """For a body that was not even held; what is no text is never signaling when so large."""
         if Head(header(headers, "content-type")).is_text:
             self.scene.notes[TOO_LARGE] += 1
 
-    def _message(self, content: bytes, direction: Direction) -> Message:
-        destination = host_port(self.host, self.port)
-        return Message(content, direction, self.site, self.client, destination, self.path)
+    def _message(self, content: bytes, direction: Direction, at: float, protocol: str) -> Message:
+        return Message(
+            content,
+            direction,
+            site=self.site,
+            client=self.client,
+            destination=host_port(self.host, self.port),
+            path=self.path,
+            protocol=protocol,
+            minute=self.scene.minute(at),
+        )
 
 
 def judged(scene: Scene, message: Message, at: float) -> Iterator[Record]:

@@ -23,6 +23,7 @@ from rtcguard.recordings.scene import Scene, seconds
 from rtcguard.recordings.source import Source
 from rtcguard.recordings.streams import Stream
 from rtcguard.recordings.stun_packets import StunPackets
+from rtcguard.recordings.websocket import PROTOCOL
 
 _MAPPINGS: Final = frozenset(("", "request", "response", "websocket", "client_conn", "server_conn"))
 _MESSAGES: Final = ("messages", "websocket.messages")
@@ -200,7 +201,8 @@ def _http(values: dict[str, Any], scene: Scene) -> Iterator[Record]:
     for message in values.get("messages", ()):  # kind, from the client, content, time, …
         if isinstance(message, list) and len(message) >= 4 and isinstance(message[2], bytes):
             _, is_sent, content, time, *_ = message
-            yield from exchange.judge(content, seconds(time), to_server=is_sent is True)
+            at, to_server = seconds(time), is_sent is True
+            yield from exchange.judge(content, at, to_server=to_server, protocol=PROTOCOL)
 
 
 def _raw(values: dict[str, Any], scene: Scene, *, is_tcp: bool) -> Iterator[Record]:

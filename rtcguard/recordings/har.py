@@ -16,6 +16,7 @@ from rtcguard.recordings.exchange import Exchange, Headers, header
 from rtcguard.recordings.json_events import events
 from rtcguard.recordings.scene import Scene, seconds
 from rtcguard.recordings.source import Source
+from rtcguard.recordings.websocket import PROTOCOL
 
 _ENTRY: Final = "log.entries.item"
 _MESSAGE: Final = "_webSocketMessages.item"
@@ -124,7 +125,7 @@ def _judged(entry: _Entry, scene: Scene) -> Iterator[Record]:
     body = _bytes(values.get("response.content.text"), scene, packed=packed)
     yield from exchange.response(headers, body, at)
     for content, is_sent, sent in entry.messages:
-        yield from exchange.judge(content, sent or at, to_server=is_sent)
+        yield from exchange.judge(content, sent or at, to_server=is_sent, protocol=PROTOCOL)
 
 
 def _bytes(text: Any, scene: Scene, *, packed: bool) -> bytes:

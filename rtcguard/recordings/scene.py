@@ -10,9 +10,11 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from rtcguard.ice import address as addresses
+from rtcguard.network.clock import minute_of_week
 from rtcguard.network.names import Names, names_of
 from rtcguard.policy.model import Policy
 from rtcguard.policy.record import Record
+from rtcguard.policy.told import in_mode
 
 _NEAR: Final = ("private", "cgnat", "ula", "link-local", "loopback")
 _MOST_CLIENTS: Final = 65_536
@@ -66,12 +68,16 @@ class Scene:
 
     def observed(self, records: Iterable[Record], at: float) -> Iterator[Record]:
         """Records of an enforcing policy as those of the past."""
-        at = at if 0 < at < _LAST else self.began
+        at = self._time(at)
         for record in records:
-            would, reason = record.would, record.reason
-            if record.action != "observed":
-                would, reason = record.action, f"would be {record.action}: {reason}"
-            yield replace(record, action="observed", would=would, reason=reason, began=at, ended=at)
+            yield replace(in_mode(record, "monitor"), began=at, ended=at)
+
+    def minute(self, at: float) -> int:
+        """The minute of the week in which something was recorded, for rules that name times."""
+        return minute_of_week(self._time(at))
+
+    def _time(self, at: float) -> float:
+        return at if 0 < at < _LAST else self.began
 
 
 def seconds(value: object, unit: float = 1.0) -> float:

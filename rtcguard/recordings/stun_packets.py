@@ -5,6 +5,7 @@ request gets so far, are answers: they tell the client which public address of i
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from rtcguard.errors import ParseError
@@ -12,9 +13,11 @@ from rtcguard.ice import address as addresses
 from rtcguard.ice.server import ServerUri
 from rtcguard.network import responder, stun
 from rtcguard.network.folding import Folding, Tally
-from rtcguard.policy.decide import approved_hosts, decide_tunnel
+from rtcguard.policy.decide import Decision, approved_hosts, decide_tunnel
 from rtcguard.policy.model import HostPort
 from rtcguard.policy.record import Record
+from rtcguard.policy.rule import Subject
+from rtcguard.policy.told import DONE_TO_FLOWS, monitored
 from rtcguard.recordings.internet import host as host_of
 from rtcguard.recordings.scene import Scene
 
@@ -93,15 +96,17 @@ class StunPackets:
             return
         if self._scene.direction(source[0], destination[0]) != "outbound":
             return
-        policy = self._scene.policy
-        decision = self._decided(message, source, destination, transport)
-        records: Iterable[Record]
-        if decision is None:
-            records = responder.answer(message.raw, source, destination, policy).records
-        else:
-            what = f"{message.method_name} {stun.CLASS_NAMES[message.message_class]}"
-            rule, reason = decision
-            records = [responder.record_of("kept", source, destination, f"{what}: {reason}", rule)]
+        decision = self._decided(message, source, destination, at, transport)
+        action = DONE_TO_FLOWS[decision.action]
+        what = f"{message.method_name} {stun.CLASS_NAMES[message.message_class]}"
+        reason = f"{what}: {decision.reason}"
+        record = responder.record_of(action, source, destination, reason, decision.rule)
+        if decision.action not in ("keep", "observe"):
+            policy = self._scene.policy
+            (made,) = responder.answer(message.raw, source, destination, policy).records
+            reason = f"{made.reason}; {decision.reason}"
+            record = replace(made, rule=decision.rule, reason=reason)
+        records = (*monitored(record, decision, DONE_TO_FLOWS), record)
         tally = self._add(records, at)
         if self._round != self._folding.rounds or len(self._known) >= _MOST_NAMED:
             self._known.clear()
@@ -110,17 +115,28 @@ class StunPackets:
             self._known[key] = tally
 
     def _decided(
-        self, message: stun.Message, client: HostPort, server: HostPort, transport: str
-    ) -> tuple[str, str] | None:
-        """Rule and reason where the policy lets a request go to its server; None: it does not."""
+        self, message: stun.Message, client: HostPort, server: HostPort, at: float, transport: str
+    ) -> Decision:
+        """Whether the policy lets a request go to its server, as the proxy asks it."""
         config = self._scene.policy.config
         approved = approved_hosts(config.relay, transport)
-        host, port = server
-        is_approved = server in approved or (self._named.get(host, ""), port) in approved
-        scheme = "stun" if message.method == stun.BINDING else "turn"
-        uri = ServerUri(scheme, host, port, transport)
-        decision = decide_tunnel(config, client[0], uri, approved=is_approved)
-        return (decision.rule, decision.reason) if decision.action == "keep" else None
+        address, port = server
+        hosts = [address, *filter(None, [self._named.get(address)])]
+        protocol = "stun" if message.method == stun.BINDING else "turn"
+        uris = [ServerUri(protocol, host, port, transport) for host in hosts]
+        subject = Subject(
+            site="",
+            client=client[0],
+            direction="outbound",
+            ring="network",
+            server=" ".join(map(str, uris)),
+            destination=" ".join(hosts),
+            port=port,
+            protocol=protocol,
+            minute=self._scene.minute(at),
+        )
+        is_approved = any((host, port) in approved for host in hosts)
+        return decide_tunnel(config, subject, uris[0], approved=is_approved)
 
     def _response(
         self,
@@ -136,8 +152,9 @@ class StunPackets:
         host, port = seen
         if host == client[0] or addresses.is_unroutable(host):
             return  # nothing that the request itself did not tell
-        decision = self._decided(message, client, server, transport)
-        action, rule = ("kept", decision[0]) if decision else ("refused", "default:servers")
+        decision = self._decided(message, client, server, at, transport)
+        # Where the request would not have passed, neither would this.
+        action = {"keep": "kept", "observe": "observed"}.get(decision.action, "refused")
         told = addresses.host_port(*server)
         reason = f"{message.method_name} success response: {told} saw the client as {host}"
         record = Record(
@@ -150,7 +167,7 @@ class StunPackets:
             port=port,
             scope=addresses.scope(host),
             destination=told,
-            rule=rule,
+            rule=decision.rule,
             reason=reason,
         )
         self._add([record], at)

@@ -19,6 +19,7 @@ from rtcguard.proxy.bodies import LIMIT
 from rtcguard.recordings.exchange import TOO_LARGE, Exchange, Headers, header
 from rtcguard.signaling.segments import Segments
 
+PROTOCOL: Final = "websocket"
 UNREADABLE: Final = "WebSocket connections that cannot be read"
 _MOST_HELD: Final = 4 * LIMIT  # bytes of one message in pieces
 # Bytes of a stream that are inflated at a time: they may become a thousand times as many.
@@ -99,7 +100,8 @@ class _Line:
             self._exchange.scene.notes[TOO_LARGE] += 1
             return
         for group in groups:
-            yield from self._exchange.judge(b"".join(group), at, to_server=self._to_server)
+            joined, to_server = b"".join(group), self._to_server
+            yield from self._exchange.judge(joined, at, to_server=to_server, protocol=PROTOCOL)
 
 
 class WebSocket:
