@@ -72,8 +72,11 @@ def _pattern(text: str) -> str | None:
     if text.startswith("*."):
         name = _host(text[2:])
         return None if name is None else f"*.{name}"
-    address = addresses.parse(text)
-    return str(address) if address is not None else _host(text)
+    if ":" in text or text[-1:].isdigit():  # as every address; what fails as one takes its time
+        address = addresses.parse(text)
+        if address is not None:
+            return str(address)
+    return _host(text)
 
 
 def _hint(text: str) -> str:

@@ -5,7 +5,7 @@ The list is publicsuffix.org's, as the package publicsuffixlist brings it. Its o
 """
 
 from functools import cache
-from importlib import resources
+from pkgutil import get_data
 
 
 def is_public_suffix(name: str) -> bool:
@@ -25,5 +25,6 @@ def is_public_suffix(name: str) -> bool:
 
 @cache
 def _lines() -> frozenset[str]:
-    listed = resources.files("publicsuffixlist").joinpath("public_suffix_list.dat")
-    return frozenset(listed.read_text("utf-8").split("\n"))
+    listed = get_data("publicsuffixlist", "public_suffix_list.dat")
+    assert listed is not None
+    return frozenset(listed.decode().split("\n"))
