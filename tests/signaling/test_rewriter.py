@@ -9,7 +9,7 @@ import pytest
 
 from rtcguard.policy.load import load
 from rtcguard.policy.model import Config
-from rtcguard.policy.rule import CANDIDATE_TYPES, RULE_ACTIONS
+from rtcguard.policy.rule import CANDIDATE_TYPES, OF_SERVERS, OF_TLS, RULE_ACTIONS
 from rtcguard.signaling import Rewrite
 
 from .offers import (
@@ -228,6 +228,8 @@ def test_rule_actions_on_lines(action: str) -> None:
             "c=IN IP4 0.0.100.100",
             "a=x-rtcguard:host ".ljust(len(HOST) + 2, "0"),
         ]
+    elif action in (*OF_SERVERS, *OF_TLS):  # they do not speak of candidates
+        assert made.content == outbound(text).content != text.encode()
     else:  # what passes as a candidate may be the default address (RFC 8839 section 5.1.1.2)
         assert lines == text.splitlines()
 
