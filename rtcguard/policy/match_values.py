@@ -101,6 +101,7 @@ def _site(reader: Yaml, node: yaml.Node, path: str) -> str | None:
     made = _pattern(value)
     if made is None:
         reader.mistake(node, f"{path} is {_A_SITE}, found {shown(value)}{_hint(value)}")
+    _note_wide(reader, node, path, made)
     return made
 
 
@@ -117,6 +118,7 @@ def _destination(reader: Yaml, node: yaml.Node, path: str) -> Network | str | No
     made = _pattern(value)
     if made is None:
         reader.mistake(node, f"{path} is {_A_DESTINATION}, found {shown(value)}{_hint(value)}")
+    _note_wide(reader, node, path, made)
     return made
 
 
@@ -158,14 +160,13 @@ def _named(kind: str, item: Reader[Any]) -> Reader[None]:
 
 def _with_lists(item: Reader[Any], *kinds: str) -> Reader[tuple[Any, ...]]:
     """A list of values, in which `$name` stands for those of a list of one of these kinds."""
+    plain = list_of(item)
 
-    def entry(reader: Yaml, node: yaml.Node, path: str) -> tuple[Any, ...]:
-        value = node.value if isinstance(node, yaml.ScalarNode) else ""
-        if not isinstance(value, str) or not value.startswith("$") or value.startswith("${"):
-            found = item(reader, node, path)
-            _note_wide(reader, node, path, found)
-            return (found,)
-        kind, values = reader.lists.get(value[1:], ("", ()))
+    def listed(reader: Yaml, node: yaml.Node, path: str) -> tuple[Any, ...]:
+        if not _is_list(node):
+            return (item(reader, node, path),)
+        name = str(node.value)
+        kind, values = reader.lists.get(name[1:], ("", ()))
         if kind in kinds:
             reader.expanded += len(values)
             if reader.expanded > _MOST_EXPANDED:
@@ -179,24 +180,28 @@ def _with_lists(item: Reader[Any], *kinds: str) -> Reader[tuple[Any, ...]]:
                 _note_wide(reader, node, path, one)
             return values
         if kind:
-            reader.mistake(
-                node,
-                f"{path}: {value} is a list of {kind}; here stand those of {' or '.join(kinds)}",
-            )
+            meant = " or ".join(kinds)
+            reader.mistake(node, f"{path}: {name} is a list of {kind}; here stand those of {meant}")
             return ()
         known = [f"${name}" for name, (kind, _) in reader.lists.items() if kind in kinds]
-        hint = (
-            suggestion(value, known) if known else f"; no lists of {' or '.join(kinds)} are named"
-        )
-        reader.mistake(node, f"{path}: no list is named {shown(value)}{hint}")
+        hint = suggestion(name, known) if known else f"; no lists of {' or '.join(kinds)} are named"
+        reader.mistake(node, f"{path}: no list is named {shown(name)}{hint}")
         return ()
 
-    entries = list_of(Reader(entry, {"anyOf": [item.schema, _LIST_USE]}))
+    entries = list_of(Reader(listed, {"anyOf": [item.schema, _LIST_USE]}))
 
     def read(reader: Yaml, node: yaml.Node, path: str) -> tuple[Any, ...]:
+        nodes = node.value if isinstance(node, yaml.SequenceNode) else (node,)
+        if not any(map(_is_list, nodes)):  # of ten thousand networks none is a list
+            return plain(reader, node, path)
         return tuple([one for found in entries(reader, node, path) for one in found or ()])
 
     return Reader(read, entries.schema)
+
+
+def _is_list(node: yaml.Node) -> bool:
+    value = node.value
+    return isinstance(value, str) and value[:1] == "$" and value[:2] != "${"
 
 
 def _note_wide(reader: Yaml, node: yaml.Node, path: str, value: object) -> None:
