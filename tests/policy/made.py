@@ -1,7 +1,8 @@
 """Rules and questions made up by hypothesis, of few values, so that they often meet."""
 
+from dataclasses import replace
 from ipaddress import ip_network
-from typing import Final
+from typing import Any, Final
 
 from hypothesis import strategies as st
 
@@ -76,16 +77,59 @@ def matches(negated: st.SearchStrategy[Match | None]) -> st.SearchStrategy[Match
     )
 
 
-rules = st.lists(
-    st.tuples(matches(st.none() | st.none() | matches(st.none())), st.sampled_from(RULE_ACTIONS)),
-    min_size=2,
-    max_size=6,
-).map(
-    lambda made: tuple(
-        Rule(f"rule {place}", match, action, line=place + 1)
-        for place, (match, action) in enumerate(made)
+_nots = st.none() | matches(st.none())
+
+
+def _narrowed(wide: Match, more: Match, negated: Match | None) -> Match:
+    """The keys of both; where both have one, that of the first."""
+    keys = {key: getattr(wide, key) or getattr(more, key) for key in Match.__dataclass_fields__}
+    return Match(**{**keys, "negated": negated})
+
+
+@st.composite
+def kin(draw: st.DrawFn) -> tuple[Rule, ...]:
+    """Two rules, of which the second names all that the first does, with a few others around."""
+    first = draw(matches(_nots))
+    more, own = draw(matches(st.none())), draw(_nots)
+    negated = draw(st.sampled_from((None, first.negated, own)))
+    second = draw(st.sampled_from((first, _narrowed(first, more, negated))))
+    second = replace(second, negated=negated)
+    behind = draw(st.lists(matches(st.none()), max_size=1))
+    actions = st.sampled_from(RULE_ACTIONS)
+    return tuple(
+        Rule(f"rule {place}", match, draw(actions), line=place + 1)
+        for place, match in enumerate((first, second, *behind))
     )
-)
+
+
+def fitting(match: Match, one: Subject) -> Subject:
+    """The subject with what the match names in place of what it has."""
+
+    def host(value: object) -> str:
+        if isinstance(value, str):
+            told = {"private": "10.1.2.3", "ula": "fd00::1", "public": "192.0.2.1"}
+            return told.get(value, "x.local" if value == "mdns" else value.replace("*", "b"))
+        return str(value[min(1, value.num_addresses - 1)])  # type: ignore[attr-defined]
+
+    def server(value: ServerPattern) -> str:
+        where = f":{value.port}" if value.port else ""
+        how = f"?transport={value.transport}" if value.transport else ""
+        name = "a.org" if value.host == "*" else host(value.host)
+        return f"{value.scheme}:{name}{where}{how}"
+
+    made: dict[str, Any] = {}
+    for key, how in {
+        "site": host, "client": host, "address": host, "destination": host, "server": server,
+        "user": lambda value: value.replace("*", "alice"),
+        "port": lambda value: value[0], "time": lambda value: value[0],
+    }.items():  # fmt: skip
+        for value in getattr(match, key)[:1]:
+            made["minute" if key == "time" else key] = how(value)
+    for key in ("path", "direction", "ring", "candidate", "transport", "protocol"):
+        for value in getattr(match, key)[:1]:
+            made[key] = value
+    return replace(one, **made)
+
 
 subjects = st.builds(
     Subject,
