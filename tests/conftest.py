@@ -33,6 +33,7 @@ _SECONDS: Final = {
     "tests/lab/test_ways.py": 170,
     "tests/signaling/test_rewriter_properties.py": 85,
     "tests/proxy/test_kinds_browser.py": 75,
+    "tests/lab/test_presets.py": 65,
     "tests/lab/test_calls.py": 60,
     "tests/lab/test_leaktest.py": 60,
     "tests/page/test_conformance.py": 60,

@@ -99,7 +99,7 @@ def test_tunnels(
             assert answer_of(tunnel).message_class == stun.ERROR
     method = stun.parse(request_).method_name
     found: set[tuple[str, str]] = set()
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while not found and time.monotonic() < until:  # one of the other method may be there before
         events = recorded(shared.run.state, f"{host}:{far.port}")
         found = {(one["rule"], one["action"]) for one in events if method in one["reason"]}
