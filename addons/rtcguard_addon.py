@@ -17,6 +17,7 @@ from rtcguard.errors import ConfigError, StartError
 from rtcguard.ledger.writer import Writer
 from rtcguard.proxy.addon import RtcGuard
 from rtcguard.proxy.confirmed import Confirmed
+from rtcguard.proxy.users import Users
 from rtcguard.web.site import site
 
 
@@ -24,7 +25,7 @@ class Loaded:
     """Reads the configuration when mitmdump starts; its child is the addon that does the work."""
 
     def __init__(self) -> None:
-        self.addons: list[RtcGuard] = []
+        self.addons: list[Users | RtcGuard] = []
         self._writer: Writer | None = None
         self._supervisor: Supervisor | None = None
 
@@ -53,7 +54,11 @@ class Loaded:
         self._writer = Writer(state.ledger, ledger.keep, size=ledger.size, mask=mask)
         certificate = Path(ctx.options.confdir).expanduser() / "mitmproxy-ca-cert.pem"
         confirmed, shown = Confirmed(state.ledger, mask), site(certificate)
-        self.addons = [RtcGuard(policy, key, self._writer.record, confirmed, shown)]
+        guard = RtcGuard(policy, key, self._writer.record, confirmed, shown)
+        if policy.users:  # in the place of mitmproxy's own, and before the other
+            ctx.master.addons.remove(ctx.master.addons.get("proxyauth"))
+            self.addons.append(Users(policy.users, self._writer.record))
+        self.addons.append(guard)
         if config.stun.listen or config.sinkhole.listen:
             listen = (ctx.options.listen_host, ctx.options.listen_port or 8080)
             self._supervisor = Supervisor(processes.Settings(policy, state, key, listen))

@@ -42,6 +42,7 @@ def proxy_worker(settings: Settings, pipe: Pipe) -> None:
     from rtcguard.proxy.confirmed import Confirmed
     from rtcguard.proxy.modes import choose
     from rtcguard.proxy.service import serve
+    from rtcguard.proxy.users import Users
     from rtcguard.web.site import site
 
     _begin("proxy")
@@ -56,6 +57,7 @@ def proxy_worker(settings: Settings, pipe: Pipe) -> None:
             config,
             choose(config, settings.modes, settings.listen, settings.workers),
             settings.state.ca,
+            Users(settings.policy.users, writer.record),
             guard,
             lambda: pipe.send(None),
             stopped,

@@ -55,6 +55,9 @@ def describe(settings: Settings) -> Iterator[str]:
         yield f"relay   {', '.join(server.urls)}"
     if config.relay.managed:
         yield f"coturn  runs here (relay.managed), its files in {state.folder / 'coturn'}"
+    if settings.policy.users:
+        number, file = len(settings.policy.users), config.users.file
+        yield f"users   {number}, in {file}: clients have to give a name and a password"
     if not settings.policy.servers:
         yield "relay   none: calls will not connect until relay.servers names a TURN server"
     if config.mode == "monitor":

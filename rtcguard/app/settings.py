@@ -13,9 +13,11 @@ import platformdirs
 from rtcguard.errors import ConfigError, Mistake, ParseError, StartError
 from rtcguard.ice.server import IceServer
 from rtcguard.ledger.masking import Mask, masker, unmasked
+from rtcguard.policy import users
 from rtcguard.policy.include import Source
 from rtcguard.policy.load import load_files
 from rtcguard.policy.model import Config, Policy, RelayServer
+from rtcguard.policy.users import User
 from rtcguard.policy.yaml_nodes import MAX_BYTES
 
 _MAX_SECRET: Final = 1024  # bytes
@@ -148,7 +150,20 @@ def read_policy(config: Config) -> Policy:
     trusted = config.upstream.trusted_ca
     if trusted is not None and not Path(trusted).is_file():
         raise StartError(f"{trusted}: upstream.trusted_ca names no file; it is a PEM certificate")
-    return Policy(config, servers)
+    return Policy(config, servers, _users(config.users.file))
+
+
+def _users(file: str | None) -> tuple[User, ...]:
+    """Who may use the proxy. Raises RtcguardError in one line where the file cannot tell."""
+    if file is None:
+        return ()
+    content = _read_private(Path(file), "users.file", MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise StartError(f"{file}: users.file has more than {MAX_BYTES >> 20} MiB")
+    try:
+        return users.parse(content.decode("utf-8-sig"), file)
+    except UnicodeDecodeError as error:
+        raise StartError(f"{file}: users.file is not UTF-8 at byte {error.start}") from error
 
 
 def _server(server: RelayServer) -> IceServer:
@@ -164,19 +179,26 @@ def _read_secret(path: Path) -> bytes:
     Its group may read it, and write it: coturn's own (turnserver), or that of rtcguard under
     systemd, which both have to read the one file."""
     key = "relay.servers.shared_secret_file"
+    secret = _read_private(path, key, _MAX_SECRET + 1).strip()
+    if not secret:
+        raise StartError(f"{path}: {key} is empty; it holds coturn's static-auth-secret")
+    if len(secret) > _MAX_SECRET or len(secret.splitlines()) > 1 or b"\0" in secret:
+        raise StartError(f"{path}: {key} is not one line; it holds coturn's static-auth-secret")
+    return secret
+
+
+def _read_private(path: Path, key: str, size: int) -> bytes:
+    """A file that others must not read, or so many bytes of it; `key` names it in the
+    configuration. Raises StartError."""
     try:
         _regular(path.stat().st_mode)
         with open(path, "rb", opener=_without_waiting) as file:
             mode = os.fstat(file.fileno()).st_mode
-            secret = file.read(_MAX_SECRET + 1).strip()
+            content = file.read(size)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise StartError(f"{path}: {key} cannot be read: {why}") from error
     if mode & (stat.S_IROTH | stat.S_IWOTH):
         what = "read" if mode & stat.S_IROTH else "written"
         raise StartError(f"{path}: {key} can be {what} by everybody; run: chmod o= {path}")
-    if not secret:
-        raise StartError(f"{path}: {key} is empty; it holds coturn's static-auth-secret")
-    if len(secret) > _MAX_SECRET or len(secret.splitlines()) > 1 or b"\0" in secret:
-        raise StartError(f"{path}: {key} is not one line; it holds coturn's static-auth-secret")
-    return secret
+    return content

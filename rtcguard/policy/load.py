@@ -179,6 +179,14 @@ _TOP: Keys = {
             "trusted_ca": optional(text).about("A PEM file with a further CA of servers."),
         },
     ).about("The way out."),
+    "users": section(
+        model.Users,
+        {
+            "file": optional(text).about(
+                "An htpasswd file (bcrypt) of those who may use the proxy; null: everybody may."
+            ),
+        },
+    ).about("Who may use the proxy, so that rules can name a user."),
     "ledger": section(
         model.Ledger,
         {

@@ -12,6 +12,7 @@ from rtcguard.errors import Mistake
 from rtcguard.ice.server import IceServer
 from rtcguard.policy.rule import Network, Rule
 from rtcguard.policy.rules import Rules
+from rtcguard.policy.users import User
 
 HostPort = tuple[str, int]
 
@@ -131,6 +132,11 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True)
+class Users:
+    file: str | None = None  # None: nobody is asked who they are
+
+
+@dataclass(frozen=True, slots=True)
 class Web:
     listen: HostPort | None = None
 
@@ -151,6 +157,7 @@ class Config:
     sinkhole: Sinkhole = field(default_factory=Sinkhole)
     gateway: Gateway = field(default_factory=Gateway)
     upstream: Upstream = field(default_factory=Upstream)
+    users: Users = field(default_factory=Users)
     ledger: Ledger = field(default_factory=Ledger)
     web: Web = field(default_factory=Web)
     files: tuple[str, ...] = field(default=(), compare=False)  # all that were read, the main first
@@ -169,7 +176,9 @@ class Config:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the three rings decide by: the configuration, and the approved servers with secrets."""
+    """What the three rings decide by: the configuration, the approved servers with secrets, and who
+    may use the proxy (empty: everybody)."""
 
     config: Config = field(default_factory=Config)
     servers: tuple[IceServer, ...] = ()
+    users: tuple[User, ...] = ()

@@ -7,6 +7,7 @@ under `_closed`, which stops the flow instead: nothing passes that was not judge
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 
 from mitmproxy import http
@@ -32,7 +33,6 @@ from rtcguard.web.site import HOST, Site
 
 logger = logging.getLogger(__name__)
 
-_UNREAD = "rtcguard.unread"  # in a flow's metadata: its response is not judged, or is our own
 _TOO_LARGE = f"more than {LIMIT} bytes are too many to be judged"
 
 Recorder = Callable[[Iterable[Record]], None]
@@ -65,6 +65,8 @@ class RtcGuard:
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         with self._closed(flow, "outbound"):
             request = flow.request
+            if flow.response is not None:
+                return  # nobody has signed in
             if self._is_own(flow):
                 return  # held whole, answered in `request`
             self._judge_url(flow)
@@ -78,17 +80,17 @@ class RtcGuard:
 
     def request(self, flow: http.HTTPFlow) -> None:
         with self._closed(flow, "outbound"):
+            if flow.response is not None:
+                return  # stopped by its head
             if self._is_own(flow):
                 self._answer(flow)
-            elif flow.response is not None:
-                return  # stopped by its head
             elif not flow.request.stream and flow.request.raw_content:
                 self._judge_whole(flow, "outbound", flow.request)
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         with self._closed(flow, "inbound"):
             request, response = flow.request, flow.response
-            if response is None or response.status_code == 101 or _UNREAD in flow.metadata:
+            if response is None or response.status_code == 101 or flows.UNREAD in flow.metadata:
                 return
             self._judge_links(flow, response)
             if self._config.page.guard and self._documents.takes_guard(request, response):
@@ -116,7 +118,7 @@ class RtcGuard:
             response = flow.response
             if response is None or response.stream or not response.raw_content:
                 return
-            if flow.websocket is not None or _UNREAD in flow.metadata:
+            if flow.websocket is not None or flows.UNREAD in flow.metadata:
                 return
             if self._config.page.guard and flows.is_worker_script(flow.request):
                 self._documents.ready_worker(flow.request, response)
@@ -152,7 +154,7 @@ class RtcGuard:
             case Plan.PASS:
                 message.stream = True
             case Plan.SMALL:
-                flow.metadata[_UNREAD] = True
+                flow.metadata[flows.UNREAD] = True
             case Plan.GATE:
                 strict = flows.head_of(message).is_description
                 judge = self._judge_of(flow, direction, message)
@@ -167,7 +169,7 @@ class RtcGuard:
     def _judge(self, flow: http.HTTPFlow, direction: Direction, content: bytes) -> bytes | None:
         """What goes on in place of `content`; None where nothing may."""
         made = rewrite(self._message(flow, direction, content), self._config)
-        self._record(made.records)
+        self._keep(flow, made.records)
         if made.blocked or made.would_block:
             self._tell_judged(flow, direction, "blocked", made.blocked or made.would_block)
         return None if made.blocked else made.content
@@ -205,7 +207,7 @@ class RtcGuard:
         if values and links.is_ice_server(values) and self._judges_inbound(flow):
             message = self._message(flow, "inbound", b"")
             made, records = links.rewrite_links(values, message, self._config)
-            self._record(records)
+            self._keep(flow, records)
             response.headers.set_all("link", made)
 
     def _judge_held(self, flow: http.HTTPFlow, direction: Direction, message: http.Message) -> bool:
@@ -293,7 +295,7 @@ class RtcGuard:
     def _respond(self, flow: http.HTTPFlow, response: http.Response) -> None:
         """Answers in the server's place; the later hooks leave such a response alone."""
         flow.request.stream = False
-        flow.metadata[_UNREAD] = True
+        flow.metadata[flows.UNREAD] = True
         flow.response = response
 
     def _answer_report(self, flow: http.HTTPFlow) -> http.Response:
@@ -322,7 +324,7 @@ class RtcGuard:
                 reason = f"not a report of this page's guard: {error}"
                 self._tell(flow, "outbound", "refused", reason)
                 return http.Response.make(400, b"", {"cache-control": "no-store"})
-            self._record(records)
+            self._keep(flow, records)
             self._confirmed.confirm(client, site, watches=self._watches)
         return http.Response.make(204, b"", {"cache-control": "no-store"})
 
@@ -379,11 +381,17 @@ class RtcGuard:
         self, flow: http.HTTPFlow, direction: Direction, action: str, reason: str
     ) -> None:
         """Tells of what is done to a payload where the mode is `enforce`."""
-        self._record([in_mode(_payload(flow, direction, action, reason), self._config.mode)])
+        record = _payload(flow, direction, action, reason)
+        self._keep(flow, [in_mode(record, self._config.mode)])
 
     def _tell(self, flow: http.HTTPFlow, direction: Direction, action: str, reason: str) -> None:
         """Tells of what was done, whatever the mode."""
-        self._record([_payload(flow, direction, action, reason)])
+        self._keep(flow, [_payload(flow, direction, action, reason)])
+
+    def _keep(self, flow: http.HTTPFlow, records: Iterable[Record]) -> None:
+        """Records, with whose they are."""
+        user = flows.parties_of(flow).user
+        self._record([replace(one, user=user) for one in records] if user else records)
 
 
 def _payload(flow: http.HTTPFlow, direction: Direction, action: str, reason: str) -> Record:

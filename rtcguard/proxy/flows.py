@@ -9,7 +9,10 @@ from mitmproxy import http
 from rtcguard.ice.address import canonical, host_port
 from rtcguard.proxy.bodies import Head
 
-_PARTIES: Final = "rtcguard.parties"  # in a flow's metadata
+# Keys in a flow's metadata.
+_PARTIES: Final = "rtcguard.parties"
+USER: Final = "rtcguard.user"  # who has signed in
+UNREAD: Final = "rtcguard.unread"  # its response is not judged, or is our own
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ def parties_of(flow: http.HTTPFlow) -> Parties:
             host=host,
             destination=host_port(host, request.port),
             site=_page(request, host),
+            user=flow.metadata.get(USER, ""),
         )
         flow.metadata[_PARTIES] = known
     return known

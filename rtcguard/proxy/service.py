@@ -18,7 +18,6 @@ from mitmproxy.addons import (
     disable_h2c,
     dns_resolver,
     next_layer,
-    proxyauth,
     proxyserver,
     strip_dns_https_records,
     tlsconfig,
@@ -32,6 +31,7 @@ from rtcguard.policy.model import Config
 from rtcguard.proxy import wireguard
 from rtcguard.proxy.addon import RtcGuard
 from rtcguard.proxy.modes import Mode
+from rtcguard.proxy.users import Users
 
 
 class _Start(logging.Handler):
@@ -75,6 +75,7 @@ async def serve(
     config: Config,
     modes: tuple[Mode, ...],
     ca: Path,
+    users: Users,
     guard: RtcGuard,
     ready: Callable[[], None],
     stopped: asyncio.Event,
@@ -110,7 +111,7 @@ async def serve(
             block.Block(),
             strip_dns_https_records.StripDnsHttpsRecords(),
             disable_h2c.DisableH2C(),
-            proxyauth.ProxyAuth(),
+            users,
             server,
             dns_resolver.DnsResolver(),
             next_layer.NextLayer(),

@@ -24,6 +24,7 @@ from rtcguard.policy.rule import Mode, Subject
 from rtcguard.policy.told import DONE_TO_FLOWS, DONE_TO_NAMES, in_mode, told
 from rtcguard.proxy.datagrams import Datagrams
 from rtcguard.proxy.tunnels import Ended, Question, Raw
+from rtcguard.proxy.users import user_of
 
 logger = logging.getLogger(__name__)
 
@@ -140,7 +141,7 @@ class Turn:
         if message is not None and message.message_class == stun.REQUEST:
             (made,) = responder.answer(message.raw, flow.client, flow.server, self._policy).records
             reason = f"{made.reason}; {decision.reason}"
-            return replace(made, name=flow.name, rule=decision.rule, reason=reason)
+            return replace(made, name=flow.name, user=flow.user, rule=decision.rule, reason=reason)
         reason = f"{what}: not passed on; {decision.reason}"
         return flow.record("stun", action, decision.rule, reason)
 
@@ -213,7 +214,7 @@ class _Flow:
 
     def record(self, kind: str, action: str, rule: str, reason: str) -> Record:
         made = responder.record_of(action, self.client, self.server, reason, rule)
-        return replace(made, kind=kind, name=self.name)
+        return replace(made, kind=kind, name=self.name, user=self.user)
 
 
 def _done(question: Question) -> Mapping[str, str]:
@@ -231,7 +232,7 @@ def _flow(context: Context) -> _Flow:
     transport = context.client.transport_protocol
     # Of UDP nothing is opened; that mitmproxy took it for DTLS or QUIC at first has left its mark.
     secure = context.server.tls and transport == "tcp"
-    return _Flow(client, server, transport, secure, name)
+    return _Flow(client, server, transport, secure, name, user_of(context.client))
 
 
 def _lowered(host: str) -> str:

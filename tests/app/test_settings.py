@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from rtcguard.app.settings import State, read_config, read_policy, state
-from rtcguard.errors import ConfigError, StartError
+from rtcguard.errors import ConfigError, RtcguardError, StartError
 from rtcguard.policy.model import Config
+from rtcguard.policy.users import User
 
 
 def test_without_a_file_the_defaults_hold() -> None:
@@ -243,3 +244,44 @@ def test_a_damaged_key_is_no_key(tmp_path: Path) -> None:
     (tmp_path / "guard.key").write_bytes(b"short")
     with pytest.raises(StartError, match="is not a key"):
         State(tmp_path).key()
+
+
+def _with_users(folder: Path, content: bytes, mode: int = 0o640) -> Path:
+    users, file = folder / "users", folder / "c.yaml"
+    users.write_bytes(content)
+    users.chmod(mode)
+    file.write_text(f"version: 1\nusers: {{file: {users}}}\n")
+    return file
+
+
+def test_users_are_read_from_their_file(tmp_path: Path) -> None:
+    hashed = b"$2b$04$" + b"a" * 53
+    file = _with_users(tmp_path, b"\xef\xbb\xbfalice:" + hashed)
+    assert read_policy(read_config(file)).users == (User("alice", hashed.decode()),)
+
+
+def test_without_a_file_of_users_nobody_is_asked() -> None:
+    assert read_policy(Config()).users == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "problem"),
+    [
+        (b"alice:", 0o604, "users.file can be read by everybody; run: chmod o= "),
+        ("Käthe:".encode("latin-1"), 0o600, "users.file is not UTF-8 at byte 1"),
+        (b"alice:secret", 0o600, "users:1:1: the hash of 'alice' is not one of bcrypt"),
+    ],
+)
+def test_a_bad_file_of_users_is_told_in_a_line(
+    tmp_path: Path, content: bytes, mode: int, problem: str
+) -> None:
+    with pytest.raises(RtcguardError, match=problem) as error:
+        read_policy(read_config(_with_users(tmp_path, content, mode)))
+    assert error.value.exit_code == 2 and "\n" not in str(error.value)
+
+
+def test_a_missing_file_of_users_is_told(tmp_path: Path) -> None:
+    file = _with_users(tmp_path, b"")
+    (tmp_path / "users").unlink()
+    with pytest.raises(StartError, match=r"users: users\.file cannot be read: No such file"):
+        read_policy(read_config(file))

@@ -30,6 +30,7 @@ def test_kinds_are_apart() -> None:
     kinds = [
         record(),
         record("10.0.0.6"),
+        record(user="alice"),
         record(destination="192.0.2.1:3478"),
         record(rule="stun:rate"),
         record(reason="Binding request"),
@@ -38,7 +39,7 @@ def test_kinds_are_apart() -> None:
         folding.add(one, NOON)
     assert folding.take() == kinds
     folding.settle()
-    assert [one.count for one in folding.take()] == [2] * 5
+    assert [one.count for one in folding.take()] == [2] * 6
 
 
 def test_what_they_have_not_in_common_is_left_out() -> None:
