@@ -1,6 +1,7 @@
 """`rtcguard explain`: which rule decides, and why."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from rtcguard.errors import ParseError
 from rtcguard.network.clock import minute_of_week
 from rtcguard.policy import explain
 from rtcguard.policy.explain import Tried
-from rtcguard.policy.model import HostPort
+from rtcguard.policy.model import Config, HostPort
 from rtcguard.policy.questions import Question
 from rtcguard.policy.rule import DIRECTIONS, PROTOCOLS, TRANSPORTS, Rule
 
@@ -59,7 +60,7 @@ def command(
     """Tell which rule decides, and why.
 
     Of a candidate, an ICE server, a STUN request, a name or a TLS connection; without any of them,
-    of a site's pages.
+    of a site's pages, and of TLS with it.
     """
     things = {"candidate": candidate, "server": server, "stun": stun, "name": name, "tls": tls}
     asked: dict[str, Any] = {key: thing for key, thing in things.items() if thing is not None}
@@ -71,14 +72,26 @@ def command(
     read = read_config(config)
     words = {key: value for key, value in about.items() if value is not None}
     given = Given(**words, **asked, minute=minute_of_week() if minute is None else minute)
+    explained = [_explain(read, given)]
+    if not asked and given.site:  # its pages are guarded only where its TLS is opened
+        explained.append(_explain(read, replace(given, tls=(given.site, given.port or 443))))
+    if as_json:
+        made, *of_tls = (_as_json(*one) for one in explained)
+        click.echo(json.dumps(made | ({"tls": of_tls[0]} if of_tls else {}), indent=2))
+        return
+    for answer, tried in explained:
+        _say(answer, tried)
+
+
+def _explain(config: Config, given: Given) -> tuple[Answer, list[Tried]]:
     try:
-        answer = ask(read, given)
+        answer = ask(config, given)
     except ParseError as error:
         raise click.BadParameter(str(error), param_hint=f"--{given.thing}") from error
-    tried = list(explain.tried(read, answer.question, answer.subject, answer.decision))
-    if as_json:
-        click.echo(json.dumps(_as_json(answer, tried), indent=2))
-        return
+    return answer, list(explain.tried(config, answer.question, answer.subject, answer.decision))
+
+
+def _say(answer: Answer, tried: list[Tried]) -> None:
     decision = answer.decision
     click.echo(answer.what)
     for one in tried:

@@ -24,6 +24,7 @@ from rtcguard.proxy.bodies import LIMIT, Plan, request_plan, response_plan, unre
 from rtcguard.proxy.confirmed import Confirmed
 from rtcguard.proxy.documents import MADE_PATH, REPORT_PATH, Documents
 from rtcguard.proxy.names import NameJudge
+from rtcguard.proxy.passing import Passing
 from rtcguard.proxy.sockets import Sockets
 from rtcguard.proxy.streaming import Gate, Lines, can_decode
 from rtcguard.proxy.turn import Turn
@@ -47,7 +48,8 @@ class RtcGuard:
         self, policy: Policy, key: bytes, record: Recorder, confirmed: Confirmed, site: Site
     ) -> None:
         # mitmproxy adds them with this one.
-        self.addons = [Turn(policy, record), NameJudge(policy, record)]
+        passing = Passing(policy, record, confirmed.is_held)
+        self.addons = [passing, Turn(policy, record, passing), NameJudge(policy, record)]
         self._config = policy.config
         self._documents = Documents(policy, key)
         self._sockets = Sockets(lenient=self._lenient)

@@ -46,7 +46,7 @@ class Confirmed:
         the one that would."""
         if self._guarded(client, site, watches):
             return "page"
-        return "network" if self._is_held(client) else ""
+        return "network" if self.is_held(client) else ""
 
     def _guarded(self, client: str, site: str, watches: bool) -> bool:
         asked = (client, site, watches)
@@ -58,7 +58,7 @@ class Confirmed:
         self._remember(asked, seen, 60.0 if seen else _ASK_AGAIN)
         return seen
 
-    def _is_held(self, client: str) -> bool:
+    def is_held(self, client: str) -> bool:
         """Whether a firewall says that it is up, and that this client is behind it."""
         if time.monotonic() >= self._held_until:
             self._held_until = time.monotonic() + _ASK_AGAIN

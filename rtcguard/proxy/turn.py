@@ -1,10 +1,7 @@
 """Which raw flows are looked into for STUN, and which TURN server one may lead to: ring 3 inside of
 the proxy. A child of the addon in `addon.py`."""
 
-import asyncio
 import logging
-import socket
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
@@ -23,13 +20,13 @@ from rtcguard.policy.record import Record
 from rtcguard.policy.rule import Mode, Subject
 from rtcguard.policy.told import DONE_TO_FLOWS, DONE_TO_NAMES, in_mode, told
 from rtcguard.proxy.datagrams import Datagrams
+from rtcguard.proxy.passing import Passing
+from rtcguard.proxy.resolved import Resolved
 from rtcguard.proxy.tunnels import Ended, Question, Raw
 from rtcguard.proxy.users import user_of
 
 logger = logging.getLogger(__name__)
 
-_RESOLVED_HOLDS: Final = 60.0  # seconds
-_RESOLVE_TIMEOUT: Final = 5.0
 _DNS_PORT: Final = 53
 
 
@@ -38,10 +35,13 @@ class Turn:
 
     name = "rtcguard-turn"
 
-    def __init__(self, policy: Policy, record: Callable[[list[Record]], object]) -> None:
+    def __init__(
+        self, policy: Policy, record: Callable[[list[Record]], object], passing: Passing
+    ) -> None:
         self._policy = policy
+        self._passing = passing
         self._record = record
-        self._resolved: dict[HostPort, tuple[float, frozenset[str]]] = {}
+        self._names = Resolved()
 
     def next_layer(self, next_layer: layer.NextLayer) -> None:
         """Takes over UDP, what mitmproxy would relay unread, and STUN that it takes for DNS by its
@@ -66,6 +66,7 @@ class Turn:
             ctx.master.addons.get("nextlayer").next_layer(next_layer)
         chosen, context = next_layer.layer, next_layer.context
         is_stun = stream.begins(next_layer.data_client()) in ("bare", "framed")
+        next_layer.layer = None if chosen is None else self._passing.layer(chosen, context)
         if isinstance(chosen, layers.TCPLayer) or (isinstance(chosen, layers.DNSLayer) and is_stun):
             next_layer.layer = self._raw(context, chosen)
         # `reverse:tls` brings all of its layers at once.
@@ -180,25 +181,12 @@ class Turn:
         for name, at in approved:
             if at != port or addresses.parse(name) is not None:
                 continue
-            if addresses.canonical(host) in await self._addresses(name, port):
+            found = await self._names.addresses(name)
+            if not found:
+                logger.warning("%s of relay.servers cannot be resolved", name)
+            if addresses.canonical(host) in found:
                 return True
         return False
-
-    async def _addresses(self, host: str, port: int) -> frozenset[str]:
-        """What an approved name stands for; nothing where it cannot be resolved."""
-        known = self._resolved.get((host, port))
-        if known is not None and time.monotonic() < known[0]:
-            return known[1]
-        try:
-            async with asyncio.timeout(_RESOLVE_TIMEOUT):
-                loop = asyncio.get_running_loop()
-                answers = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:  # TimeoutError is one
-            logger.warning("%s of relay.servers cannot be resolved: %s", host, error)
-            return frozenset()
-        found = frozenset(addresses.canonical(str(to[0])) for *_, to in answers)
-        self._resolved[host, port] = (time.monotonic() + _RESOLVED_HOLDS, found)
-        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -276,6 +276,30 @@ def test_explain(tmp_path: Path, asked: list[str], told: str) -> None:
     assert told in made.stdout.decode().replace(str(config), "")
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (["--tls", "WWW.bank.example.:443"], "pass, by banks"),
+        (["--site", "www.bank.example"], "pass, by banks"),
+        (["--site", "work.bank.example"], "intercept, by work"),
+        (["--site", "bank.example"], "intercept, by default:tls"),
+    ],
+)
+def test_explain_tells_what_is_opened(tmp_path: Path, asked: list[str], told: str) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        "version: 1\nrules:\n- {name: work, match: {site: work.bank.example}, action: intercept}\n"
+        "- {name: banks, match: {site: '*.bank.example'}, action: pass}\n"
+    )
+    made = rtcguard(["explain", "--config", str(config), *asked], tmp_path)
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.decode().splitlines()[-1].startswith(told)
+    shown = rtcguard(["explain", "--config", str(config), *asked, "--json"], tmp_path)
+    answer = json.loads(shown.stdout)
+    answer = answer.get("tls", answer)
+    assert f"{answer['action']}, by {answer['rule']}" == told
+
+
 def test_explain_as_json(tmp_path: Path) -> None:
     config = tmp_path / "c.yaml"
     config.write_text(RULES)

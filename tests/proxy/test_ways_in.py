@@ -29,6 +29,7 @@ from tests.lab.net import (
     CLIENT_PUBLIC,
     GATEWAY,
     GATEWAY_WAN,
+    PEER,
     SITE,
     SITE_NAME,
     Lab,
@@ -52,6 +53,7 @@ from tests.proxy.test_turn import (
 )
 from tests.proxy.ways_in import WAYS_IN, far_http, far_tcp, far_udp, tcp, udp
 
+BANK = 8443  # a port of the site at which its TLS is not opened
 TURN_NAME = "turn.lab.test"  # nothing resolves it: it is known by its certificate
 SITE4, SITE6 = SITE.addresses
 both = pytest.mark.parametrize("to", [SITE4, SITE6], ids=["IPv4", "IPv6"])
@@ -87,7 +89,9 @@ def config_and_ca(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, LabCA]
     ca = LabCA(tmp_path_factory.mktemp("ca"))
     urls = [f"turn:{APPROVED_TURN.v4}?transport={over}" for over in ("udp", "tcp")]
     config = relay(*urls, f"turns:{TURN_NAME}:5349")
-    return config + f"upstream: {{trusted_ca: {ca.certificate}}}\n", ca
+    config += f"upstream: {{trusted_ca: {ca.certificate}}}\n"
+    match = f"{{site: {SITE_NAME}, port: {BANK}}}"
+    return config + f"rules: [{{name: bank, match: {match}, action: pass}}]\n", ca
 
 
 def test_without_rtcguard_all_of_it_arrives(lab: Lab) -> None:
@@ -314,6 +318,32 @@ def test_turn_over_udp_to_an_approved_server(taken: Taken, tmp_path: Path) -> No
     with coturn(tmp_path / "turn", namespace=taken.lab.internet, host=host):
         assert asyncio.run(relayed())[0] == host
     assert any(event["action"] == "kept" for event in recorded(taken.run.state, f"{host}:{PORT}"))
+
+
+@both
+def test_tls_that_passes(taken: Taken, to: str) -> None:
+    """Only the address and the name in TLS are known; the first has to be one of the second's."""
+    own = ssl.create_default_context(cafile=taken.ca.certificate)
+    tls = taken.certified(SITE_NAME)
+    with (
+        far_tcp(taken.lab, to, BANK, b"own", tls),
+        taken.tcp(to, BANK) as plain,
+        own.wrap_socket(plain, server_hostname=SITE_NAME) as client,
+    ):
+        assert read(client, 3) == b"own"
+    other = PEER.v6 if ":" in to else PEER.v4
+    with (
+        far_tcp(taken.lab, other, BANK, b"own", tls),
+        taken.tcp(other, BANK) as plain,
+        taken.trusting().wrap_socket(plain, server_hostname=SITE_NAME) as client,
+    ):
+        assert read(client, 3) == b"own"
+    (kept,) = recorded(taken.run.state, shown(to, BANK))
+    (refused,) = recorded(taken.run.state, shown(other, BANK))
+    assert (kept["action"], kept["rule"], refused["action"]) == ("kept", "bank", "refused")
+    assert f"{other} is not an address of {SITE_NAME}" in refused["reason"]
+    held = "ring 3 still judges" in kept["reason"]
+    assert held == any("tunnel" in line for line in taken.run.lines), kept["reason"]
 
 
 @by_udp
