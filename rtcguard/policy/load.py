@@ -61,6 +61,8 @@ def load_files(
             raise ConfigError(_sorted(reader.mistakes, parts))
         config = model.Config(**values, files=tuple(parts.files))
         odd = [*reader.warnings, *(_idle(*found) for found in config.index.idle())]
+        if config.users.file is None:
+            odd += [_of_nobody(rule) for rule in config.rules if rule.match.user]
         return config.warned(tuple(_sorted(odd, parts)))
 
 
@@ -107,6 +109,12 @@ def _idle(one: Rule, shadow: Rule | None) -> Mistake:
         where = f"{shadow.file}:{shadow.line}"
         why = f"rule {shadow.name!r} ({where}) comes first and matches wherever it does"
     return Mistake(one.file, one.line, one.column, f"rule {one.name!r} never decides: {why}")
+
+
+def _of_nobody(one: Rule) -> Mistake:
+    """The warning of a rule that names users where nobody is asked who they are."""
+    why = "users.file is null, so nobody signs in, and it never matches"
+    return Mistake(one.file, one.line, one.column, f"rule {one.name!r} names a user: {why}")
 
 
 def schema() -> Schema:

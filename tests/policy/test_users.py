@@ -4,6 +4,7 @@ import bcrypt
 import pytest
 
 from rtcguard.errors import ConfigError
+from rtcguard.policy.load import load
 from rtcguard.policy.users import User, parse
 
 HASH = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
@@ -52,3 +53,10 @@ def test_every_mistake_is_told() -> None:
 def test_a_file_without_users_is_a_mistake() -> None:
     with pytest.raises(ConfigError, match=r"^users: names no user, so none could use the proxy"):
         parse("# later\n", "users")
+
+
+def test_a_rule_on_users_where_nobody_signs_in_is_odd() -> None:
+    rules = "version: 1\nrules: [{name: a, match: {user: alice}, action: block}]\n"
+    (warning,) = load(rules, "c").warnings
+    assert str(warning).startswith("c:2:9: rule 'a' names a user: users.file is null, so nobody")
+    assert load(rules + "users: {file: /etc/rtcguard/users}\n", "c").warnings == ()
