@@ -23,12 +23,28 @@ NUMBERS = {"NaN": math.nan, "-0": -0.0, "Infinity": math.inf, "-Infinity": -math
 
 
 class Bidi:
-    """A WebDriver BiDi session: commands, each with its answer; events are not asked for."""
+    """A WebDriver BiDi session: commands, each with its answer; of events only those that ask for a
+    password, and only by `sign_in`."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
         self._numbers = itertools.count(1)
+        self._credentials: dict[str, str] | None = None
         self.command("session.new", {"capabilities": {}})
+
+    def sign_in(self, name: str, password: str) -> None:
+        """Give this name and password to whoever asks for them from now on, a proxy too."""
+        self._credentials = {"type": "password", "username": name, "password": password}
+        self.command("session.subscribe", {"events": ["network.authRequired"]})
+        self.command("network.addIntercept", {"phases": ["authRequired"]})
+
+    def _answer(self, event: Mapping[str, Any]) -> None:
+        """Send the answer to an event, and wait for nothing."""
+        request = event["params"]["request"]["request"]
+        params = {"request": request, "action": "provideCredentials"}
+        params["credentials"] = self._credentials
+        made = {"method": "network.continueWithAuth", "params": params}
+        self._connection.send(json.dumps({"id": next(self._numbers), **made}))
 
     def command(
         self, method: str, params: Mapping[str, Any], seconds: float = COMMAND_SECONDS
@@ -43,6 +59,8 @@ class Bidi:
             except TimeoutError as error:
                 raise BrowserError(f"{method}: no answer after {seconds:g} s") from error
             message = json.loads(text)
+            if message.get("method") == "network.authRequired":
+                self._answer(message)
             if message.get("id") != number:
                 continue
             if message["type"] != "success":

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
-from playwright.sync_api import Browser, Error, Page
+from playwright.sync_api import Browser, Error, Page, ProxySettings
 
 from .bidi import Bidi, session
 from .environment import BrowserError, environment
@@ -78,12 +78,14 @@ def _errors() -> Iterator[None]:
 class ChromiumTabs:
     browser: BrowserName = "chromium"
 
-    def __init__(self, browser: Browser) -> None:
+    def __init__(self, browser: Browser, proxy: ProxySettings | None = None) -> None:
+        """`proxy`: one that asks for a name and a password; it is what the browser uses anyway."""
         self._browser = browser
+        self._proxy = proxy
 
     @contextmanager
     def open(self) -> Iterator[Tab]:
-        context = self._browser.new_context()
+        context = self._browser.new_context(proxy=self._proxy)
         try:
             yield ChromiumTab(context.new_page())
         finally:

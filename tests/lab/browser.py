@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import ProxySettings, sync_playwright
 
 from tests.browsers.environment import BrowserError, environment
 from tests.browsers.tab import ChromiumTabs, Tab, Tabs
@@ -112,7 +112,12 @@ def _written(tab: Tab) -> str | None:
 
 @contextmanager
 def open_chromium(
-    lab: Lab, authorities: Sequence[Path], *, camera: bool, proxy: str | None = None
+    lab: Lab,
+    authorities: Sequence[Path],
+    *,
+    camera: bool,
+    proxy: str | None = None,
+    credentials: tuple[str, str] | None = None,
 ) -> Iterator[Tabs]:
     """A browser of its own, for the time of a `with` block."""
     home = fresh_home(lab)
@@ -121,6 +126,10 @@ def open_chromium(
     flags = [*QUIET, *(CAMERA_GRANTED if camera else ())]
     if proxy is not None:
         flags.append(f"--proxy-server=http://{proxy}")
+    asks: ProxySettings | None = None
+    if proxy is not None and credentials is not None:
+        name, password = credentials
+        asks = {"server": f"http://{proxy}", "username": name, "password": password}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=_launcher(lab, home),
@@ -130,6 +139,6 @@ def open_chromium(
             env={**environment(home)},
         )
         try:
-            yield ChromiumTabs(browser)
+            yield ChromiumTabs(browser, asks)
         finally:
             browser.close()

@@ -82,7 +82,12 @@ def _port(process: Process) -> int:
 
 @contextmanager
 def open_firefox(
-    lab: Lab, authorities: Sequence[Path], *, camera: bool, proxy: str | None = None
+    lab: Lab,
+    authorities: Sequence[Path],
+    *,
+    camera: bool,
+    proxy: str | None = None,
+    credentials: tuple[str, str] | None = None,
 ) -> Iterator[Tabs]:
     """A browser of its own, for the time of a `with` block."""
     home = fresh_home(lab)
@@ -95,6 +100,8 @@ def open_firefox(
     try:
         port = _port(process)
         with session(port, _connected(lab.client, port)) as bidi:
+            if credentials is not None:
+                bidi.sign_in(*credentials)
             yield FirefoxTabs(bidi)
     finally:
         process.stop()

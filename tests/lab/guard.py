@@ -44,7 +44,7 @@ stun: {{listen: ["{GATEWAY.v4}:3478"]}}
 Configuration = Callable[[World, Path], str]
 
 
-def _configuration(page_guard: bool, transport: str, gateway: bool) -> Configuration:
+def _configuration(page_guard: bool, transport: str, gateway: bool, more: str) -> Configuration:
     def written(world: World, secret: Path) -> str:
         return f"""\
 version: 1
@@ -57,7 +57,7 @@ relay:
   site_servers: drop
 page: {{guard: {str(page_guard).lower()}}}
 upstream: {{trusted_ca: {world.ca.certificate}}}
-{GATEWAY_CONFIG if gateway else PROXY_CONFIG}"""
+{GATEWAY_CONFIG if gateway else PROXY_CONFIG}{more}"""
 
     return written
 
@@ -170,14 +170,16 @@ def running_guard(
     page_guard: bool = True,
     transport: str = "udp",
     gateway: bool = False,
+    more: str = "",
     configuration: Configuration | None = None,
 ) -> Iterator[Guard]:
     """rtcguard with a state folder of its own, for the time of a `with` block. `transport`: how
     the approved TURN server is to be spoken to; `gateway`: with the firewall up, and clients that
-    know of no proxy; `configuration`: another one than what is made of these."""
+    know of no proxy; `more`: further keys of the configuration; `configuration`: another one than
+    what is made of these."""
     number = len(list(world.lab.directory.glob("guard-*")))
     directory = world.lab.directory / f"guard-{number}"
-    made = configuration or _configuration(page_guard, transport, gateway)
+    made = configuration or _configuration(page_guard, transport, gateway, more)
     guard = Guard(world, directory, made, gateway)
     try:
         guard.wait()

@@ -241,14 +241,18 @@ class World:
         proxy: str | None = None,
         browser: Browser = "chromium",
         application: str | None = None,
+        credentials: tuple[str, str] | None = None,
     ) -> Iterator[Session]:
         """A browser of its own, watched from every side for the time of a `with` block. `host`: how
-        the site is called, by its name or by one of its addresses."""
+        the site is called, by its name or by one of its addresses; `credentials`: what the browser
+        tells a proxy that asks who it is."""
         lab = self.lab
         name = f"[{host}]" if ":" in host else host
         with (
             self.watch(application) as seen,
-            OPENERS[browser](lab, authorities, camera=camera, proxy=proxy) as tabs,
+            OPENERS[browser](
+                lab, authorities, camera=camera, proxy=proxy, credentials=credentials
+            ) as tabs,
         ):
             yield Session(
                 origin=f"{scheme}://{name}",

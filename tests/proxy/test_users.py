@@ -4,6 +4,7 @@ import base64
 import contextlib
 import socket
 import sqlite3
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -16,12 +17,20 @@ import bcrypt
 import pytest
 
 from rtcguard.proxy.passwords import Verdict
+from tests.lab.ca import LabCA
 from tests.origin import CANDIDATE, Origin, free_port
 from tests.process import Running, running
 from tests.proxy.far_sides import listening, read, read_until
 from tests.proxy.test_turn import BINDING, assert_refused, recorded
 
 PASSWORD = "grüne Wiese"
+
+
+RULES = """
+rules:
+  - {name: no calls for carol, match: {user: carol}, action: block}
+  - {name: of alice, match: {user: alice, site: localhost}, action: pass}
+"""
 
 
 def users(folder: Path, cost: int = 4, *names: str) -> str:
@@ -51,7 +60,7 @@ def ports() -> tuple[int]:
 def run(tmp_path_factory: pytest.TempPathFactory, ports: tuple[int]) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("users")
     modes = ["--mode", "regular", "--mode", f"socks5@127.0.0.1:{ports[0]}"]
-    with running(folder, users(folder), *modes) as made:
+    with running(folder, users(folder) + RULES, *modes) as made:
         yield made
 
 
@@ -68,10 +77,12 @@ def events(state: Path, kind: str, **having: str) -> list[dict[str, Any]]:
         time.sleep(0.05)
 
 
-def tunnel(port: int, to: int, headers: dict[str, str]) -> tuple[socket.socket, bytes]:
+def tunnel(
+    port: int, to: int, headers: dict[str, str], host: str = "127.0.0.1"
+) -> tuple[socket.socket, bytes]:
     """CONNECT with these headers, and the head of the answer."""
     made = socket.create_connection(("127.0.0.1", port), timeout=20)
-    lines = [f"CONNECT 127.0.0.1:{to} HTTP/1.1", f"Host: 127.0.0.1:{to}"]
+    lines = [f"CONNECT {host}:{to} HTTP/1.1", f"Host: {host}:{to}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     made.sendall("\r\n".join([*lines, "", ""]).encode())
     return made, read_until(made, b"\r\n\r\n")
@@ -169,6 +180,36 @@ def test_stun_in_a_tunnel_is_the_user_s(run: Running) -> None:
         (event,) = recorded(run.state, f"127.0.0.1:{far.port}")
     assert event["user"] == "bob"
     assert far.connections == 0
+
+
+def test_rules_name_users_in_every_ring(run: Running, origin: Origin, tmp_path: Path) -> None:
+    """Ring 2 stops what carries a candidate, ring 1 tells the page's guard, ring 3 ends STUN, and
+    TLS is opened or not."""
+    for name, status in (("alice", 200), ("carol", 403)):
+        headers = {**says(name), "Content-Type": "text/plain"}
+        response, _ = run.request("POST", f"{origin.url}/echo", CANDIDATE, headers)
+        assert response.status == status
+    pages = [
+        run.request("GET", f"{origin.url}/document", headers=says(name))[1]
+        for name in ("alice", "bob", "carol")
+    ]
+    assert [b'"mode":"block"' in page for page in pages] == [False, False, True]
+    ca = LabCA(tmp_path)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*ca.issue("localhost", ()))
+    own = ssl.create_default_context(cafile=ca.certificate)
+    with listening(tls=tls) as far:
+        for name, passes in (("alice", True), ("bob", False)):
+            made, _ = tunnel(run.port, far.port, says(name), "localhost")
+            with made, contextlib.ExitStack() as stack:
+                if not passes:
+                    stack.enter_context(pytest.raises(ssl.SSLCertVerificationError))
+                own.wrap_socket(made, server_hostname="localhost").close()
+        with tunnel(run.port, far.port, says("carol"))[0] as made:
+            made.sendall(BINDING)
+            assert_refused(made, BINDING)
+        (event,) = events(run.state, "stun", user="carol")
+    assert event["rule"] == "no calls for carol"
 
 
 def socks(port: int, to: int, name: str, password: str) -> tuple[socket.socket, bytes]:
