@@ -95,6 +95,11 @@ def test_a_shadowed_rule_names_the_one_before_it(first: str, second: str) -> Non
             "{name: all, match: {client: 10.0.0.0/8, not: {site: b.a.org}}, action: keep}",
             "{name: b, match: {client: 10.0.0.0/8}, action: keep}",
         ),
+        # In the way to an approved server only the second one stands.
+        (
+            "{name: all, match: {server: 'turn:*'}, action: drop}",
+            "{name: b, match: {server: 'turn:*'}, action: block}",
+        ),
         (
             "{name: all, match: {time: 08:00-18:00}, action: block}",
             "{name: b, match: {time: 08:00-18:01}, action: block}",
