@@ -4,7 +4,7 @@
 
 Where mitmdump listens, its certificates and how it goes out are mitmdump's own options. The STUN
 responder runs beside it, in a process of its own, as under `rtcguard run`; unlike there, nothing
-starts it again when it dies.
+starts it again when it dies, and a changed configuration is taken when mitmdump is started again.
 """
 
 from pathlib import Path
@@ -12,11 +12,11 @@ from pathlib import Path
 from mitmproxy import addonmanager, ctx, exceptions
 
 from rtcguard.app import processes, settings
-from rtcguard.app.supervisor import Supervisor
+from rtcguard.app.supervisor import Part, Supervisor
 from rtcguard.errors import ConfigError, StartError
 from rtcguard.ledger.writer import Writer
 from rtcguard.proxy.addon import RtcGuard
-from rtcguard.proxy.confirmed import Confirmed
+from rtcguard.proxy.confirmed import Confirmed, note
 from rtcguard.proxy.users import Users
 from rtcguard.web.site import site
 
@@ -53,19 +53,20 @@ class Loaded:
         ledger = config.ledger
         self._writer = Writer(state.ledger, ledger.keep, size=ledger.size, mask=mask)
         certificate = Path(ctx.options.confdir).expanduser() / "mitmproxy-ca-cert.pem"
+        note(state.ledger, config)
         confirmed, shown = Confirmed(state.ledger, mask), site(certificate)
         guard = RtcGuard(policy, key, self._writer.record, confirmed, shown)
         if policy.users:  # in the place of mitmproxy's own, and before the other
             ctx.master.addons.remove(ctx.master.addons.get("proxyauth"))
-            self.addons.append(Users(policy.users, self._writer.record))
+            self.addons.append(Users(policy, self._writer.record))
         self.addons.append(guard)
         if config.stun.listen or config.sinkhole.listen:
             listen = (ctx.options.listen_host, ctx.options.listen_port or 8080)
             self._supervisor = Supervisor(processes.Settings(policy, state, key, listen))
             if config.stun.listen:
-                self._supervisor.start("stun", processes.stun)
+                self._supervisor.start(Part("stun", processes.stun))
             if config.sinkhole.listen:
-                self._supervisor.start("sinkhole", processes.sinkhole)
+                self._supervisor.start(Part("sinkhole", processes.sinkhole))
 
     def done(self) -> None:
         if self._supervisor is not None:

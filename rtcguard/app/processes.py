@@ -1,26 +1,27 @@
 """What each process of `rtcguard run` does, from its first line to its last.
 
-A process is given a pipe to its supervisor: it sends `None` when it is ready, or the text of a
-StartError, and ends when the pipe ends, so no process outlives the one that watches it.
+A process is given a pipe to its supervisor (pipe.py). Proxy, STUN responder and sinkhole take
+another policy while they run; the others are started again where it matters to them.
 """
 
 import asyncio
+import contextlib
 import logging
 import platform
 import signal
+import socket
 import sqlite3
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing.connection import Connection
 
+from rtcguard.app.pipe import Pipe, in_loop, obey
 from rtcguard.app.settings import State
 from rtcguard.errors import StartError
 from rtcguard.ledger.writer import Writer
 from rtcguard.policy.model import HostPort, Policy
-
-type Pipe = Connection[str | None, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +50,29 @@ def proxy_worker(settings: Settings, pipe: Pipe) -> None:
     config = settings.policy.config
 
     async def main() -> None:
-        stopped = _stopped(pipe)
+        loop, stopped = asyncio.get_running_loop(), asyncio.Event()
         confirmed = Confirmed(settings.state.ledger, settings.state.mask(config))
         shown = site(settings.state.ca_certificate)
         guard = RtcGuard(settings.policy, settings.key, writer.record, confirmed, shown)
+
+        users = Users(settings.policy, writer.record)
+
+        def prepare(policy: Policy) -> Callable[[], None]:
+            standing = guard.prepare(policy)
+
+            def use() -> None:
+                guard.use(standing)
+                users.use(policy)
+                _retain(writer, policy)
+
+            return in_loop(loop, use)
+
+        obey(pipe, prepare, partial(loop.call_soon_threadsafe, stopped.set))
         await serve(
             config,
             choose(config, settings.modes, settings.listen, settings.workers),
             settings.state.ca,
-            Users(settings.policy.users, writer.record),
+            users,
             guard,
             lambda: pipe.send(None),
             stopped,
@@ -69,7 +84,7 @@ def proxy_worker(settings: Settings, pipe: Pipe) -> None:
         asyncio.run(main())
         writer.close()
     except StartError as error:
-        pipe.send(str(error))
+        _give_up(pipe, error)
 
 
 def stun(settings: Settings, pipe: Pipe) -> None:
@@ -79,6 +94,15 @@ def stun(settings: Settings, pipe: Pipe) -> None:
 
     _begin("stun")
     config = settings.policy.config
+    stop, stopped = socket.socketpair()
+
+    def prepare(policy: Policy) -> Callable[[], None]:
+        def use() -> None:
+            server.policy = policy
+            _retain(writer, policy)
+
+        return use
+
     try:
         writer = _writer(settings)
         with StunServer(
@@ -88,10 +112,11 @@ def stun(settings: Settings, pipe: Pipe) -> None:
             transparent=wanted(config),
         ) as server:
             pipe.send(None)
-            server.serve(pipe.fileno())
+            obey(pipe, prepare, stop.close)
+            server.serve(stopped)
         writer.close()
     except StartError as error:
-        pipe.send(str(error))
+        _give_up(pipe, error)
 
 
 def sinkhole(settings: Settings, pipe: Pipe) -> None:
@@ -102,8 +127,17 @@ def sinkhole(settings: Settings, pipe: Pipe) -> None:
     _begin("sinkhole")
 
     async def main() -> None:
-        stopped = _stopped(pipe)
+        loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+
+        def prepare(policy: Policy) -> Callable[[], None]:
+            def use() -> None:
+                server.use(policy)
+                _retain(writer, policy)
+
+            return in_loop(loop, use)
+
         pipe.send(None)
+        obey(pipe, prepare, partial(loop.call_soon_threadsafe, stopped.set))
         await server.serve(stopped)
 
     try:
@@ -116,7 +150,7 @@ def sinkhole(settings: Settings, pipe: Pipe) -> None:
             server.close()
         writer.close()
     except StartError as error:
-        pipe.send(str(error))
+        _give_up(pipe, error)
 
 
 def gateway(settings: Settings, pipe: Pipe) -> None:
@@ -147,7 +181,7 @@ def gateway(settings: Settings, pipe: Pipe) -> None:
         asyncio.run(main())
         store.close()
     except StartError as error:
-        pipe.send(str(error))
+        _give_up(pipe, error)
 
 
 def relay(settings: Settings, pipe: Pipe) -> None:
@@ -164,14 +198,24 @@ def relay(settings: Settings, pipe: Pipe) -> None:
             lambda: pipe.send(None),
         )
     except StartError as error:
-        pipe.send(str(error))
+        _give_up(pipe, error)
     else:
         sys.exit(1 if ended else 0)
+
+
+def _give_up(pipe: Pipe, error: StartError) -> None:
+    with contextlib.suppress(OSError):  # the supervisor has given it up, or is dead
+        pipe.send(str(error))
 
 
 def _writer(settings: Settings) -> Writer:
     ledger, mask = settings.policy.config.ledger, settings.state.mask(settings.policy.config)
     return Writer(settings.state.ledger, ledger.keep, size=ledger.size, mask=mask)
+
+
+def _retain(writer: Writer, policy: Policy) -> None:
+    """What of another policy is for the writer."""
+    writer.keep, writer.size = policy.config.ledger.keep, policy.config.ledger.size
 
 
 def _stopped(pipe: Pipe) -> asyncio.Event:
@@ -182,7 +226,9 @@ def _stopped(pipe: Pipe) -> asyncio.Event:
 
 
 def _begin(name: str) -> None:
-    # Ctrl-C reaches the whole process group; the supervisor alone acts on it.
+    # Ctrl-C, and a terminal that closes, reach the whole process group; the supervisor alone acts
+    # on them.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     logging.basicConfig(level=logging.WARNING, format=f"rtcguard {name}: %(message)s")

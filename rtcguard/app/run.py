@@ -1,36 +1,68 @@
 """`rtcguard run`: from a configuration to running processes, and the lines that tell of them."""
 
+import logging
+import socket
+import time
 from collections.abc import Callable, Iterator
+from typing import NoReturn
 
-from rtcguard.app import processes
+from rtcguard.app import control, signals
+from rtcguard.app.parts import parts
 from rtcguard.app.processes import Settings
+from rtcguard.app.reading import Source
+from rtcguard.app.reload import Reloader
+from rtcguard.app.signals import Signals
 from rtcguard.app.supervisor import Supervisor
+from rtcguard.app.watching import EVERY
+from rtcguard.errors import StartError
 from rtcguard.ice.address import host_port
 from rtcguard.network import firewall
-from rtcguard.proxy import modes
+from rtcguard.proxy import confirmed, modes
+
+logger = logging.getLogger(__name__)
 
 
-def run(settings: Settings, say: Callable[[str], None]) -> None:
-    """Runs until SIGINT or SIGTERM. Raises RtcguardError where it cannot begin or go on."""
-    supervisor, config = Supervisor(settings), settings.policy.config
-    try:
-        if config.relay.managed:
-            supervisor.start("relay", processes.relay)
-        if config.stun.listen:
-            supervisor.start("stun", processes.stun)
-        if config.sinkhole.listen:
-            supervisor.start("sinkhole", processes.sinkhole)
-        for _ in range(settings.workers):
-            # One after the other: the first makes the certificate authority.
-            supervisor.start("proxy", processes.proxy_worker)
-        if firewall.wanted(config):
-            supervisor.start("gateway", processes.gateway)
-        for line in describe(settings):
-            say(line)
-        say("ready")
-        supervisor.watch()
-    finally:
-        supervisor.stop()
+def run(source: Source, say: Callable[[str], None]) -> int:
+    """Runs until SIGINT or SIGTERM; the exit code is 2 where the configuration that is in its files
+    then was refused. Raises RtcguardError where it cannot begin or go on."""
+    settings = source.read()
+    with signals.caught() as caught, control.listening(source.state.folder) as listener:
+        supervisor = Supervisor(settings, caught)
+        reloader = Reloader(source, settings, supervisor, say)
+        try:
+            confirmed.note(source.state.ledger, settings.policy.config)
+            for part in parts(settings):
+                supervisor.start(part)
+            for warning in settings.policy.config.warnings:
+                logger.warning("warning: %s", warning)
+            for line in describe(settings):
+                say(line)
+            if listener is None:
+                say("control another rtcguard has this state folder: `rtcguard reload` reaches it")
+            say("ready")
+            _watch(reloader, caught, listener)
+        except signals.Ended:
+            return StartError.exit_code if reloader.refused else 0
+        finally:
+            supervisor.stop()
+
+
+def _watch(reloader: Reloader, caught: Signals, listener: socket.socket | None) -> NoReturn:
+    """Raises Ended, or RtcguardError when a process cannot be kept up."""
+    sources = [caught.reader] if listener is None else [caught.reader, listener]
+    due = time.monotonic()
+    while True:
+        due = max(due, time.monotonic() - EVERY)
+        ready = reloader.supervisor.wait(sources, max(0.0, due - time.monotonic()))
+        caught.take()
+        if caught.reloads:
+            caught.reloads = False
+            reloader.reload()
+        if listener in ready and listener is not None:
+            control.answer(listener, reloader.reload)
+        if time.monotonic() >= due:
+            due = time.monotonic() + EVERY
+            reloader.look()
 
 
 def describe(settings: Settings) -> Iterator[str]:
@@ -60,5 +92,6 @@ def describe(settings: Settings) -> Iterator[str]:
         yield f"users   {number}, in {file}: clients have to give a name and a password"
     if not settings.policy.servers:
         yield "relay   none: calls will not connect until relay.servers names a TURN server"
+    yield f"policy  {settings.policy.version}"
     if config.mode == "monitor":
         yield "mode    monitor: everything is recorded, nothing is changed or stopped"

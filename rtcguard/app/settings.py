@@ -3,6 +3,7 @@
 import glob
 import os
 import secrets
+import ssl
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,9 +148,8 @@ def _regular(mode: int) -> None:
 def read_policy(config: Config) -> Policy:
     """The configuration with the secrets that it names. Raises StartError for a bad one."""
     servers = tuple(_server(server) for server in config.relay.servers)
-    trusted = config.upstream.trusted_ca
-    if trusted is not None and not Path(trusted).is_file():
-        raise StartError(f"{trusted}: upstream.trusted_ca names no file; it is a PEM certificate")
+    if config.upstream.trusted_ca is not None:
+        _check_ca(config.upstream.trusted_ca)
     return Policy(config, servers, _users(config.users.file))
 
 
@@ -164,6 +164,15 @@ def _users(file: str | None) -> tuple[User, ...]:
         return users.parse(content.decode("utf-8-sig"), file)
     except UnicodeDecodeError as error:
         raise StartError(f"{file}: users.file is not UTF-8 at byte {error.start}") from error
+
+
+def _check_ca(path: str) -> None:
+    if not Path(path).is_file():
+        raise StartError(f"{path}: upstream.trusted_ca names no file; it is a PEM certificate")
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as error:  # ssl.SSLError is one
+        raise StartError(f"{path}: upstream.trusted_ca cannot be used: {error}") from error
 
 
 def _server(server: RelayServer) -> IceServer:

@@ -27,18 +27,19 @@ def command(files: tuple[Path, ...], as_json: bool, schema: bool) -> None:
         click.echo(json.dumps(made(), indent=1, ensure_ascii=False))
         return
     from rtcguard.app.settings import read_config
+    from rtcguard.policy.version import version_of
 
     failed = False
     for file in files:
         try:
-            warnings = read_config(file).warnings
+            config = read_config(file)
         except ConfigError as error:
             failed = True
             _tell(error.mistakes, "error", as_json)
             continue
-        _tell(warnings, "warning", as_json)
+        _tell(config.warnings, "warning", as_json)
         if not as_json:
-            click.echo(f"{file}: ok")
+            click.echo(f"{file}: ok, policy {version_of(config)}")
     sys.exit(ConfigError.exit_code if failed else 0)
 
 

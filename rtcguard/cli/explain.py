@@ -17,6 +17,7 @@ from rtcguard.policy.explain import Tried
 from rtcguard.policy.model import Config, HostPort
 from rtcguard.policy.questions import Question
 from rtcguard.policy.rule import DIRECTIONS, PROTOCOLS, TRANSPORTS, Rule
+from rtcguard.policy.version import version_of
 
 
 @click.command()
@@ -77,7 +78,8 @@ def command(
         explained.append(_explain(read, replace(given, tls=(given.site, given.port or 443))))
     if as_json:
         made, *of_tls = (_as_json(*one) for one in explained)
-        click.echo(json.dumps(made | ({"tls": of_tls[0]} if of_tls else {}), indent=2))
+        made = {"policy": version_of(read), **made} | ({"tls": of_tls[0]} if of_tls else {})
+        click.echo(json.dumps(made, indent=2))
         return
     for answer, tried in explained:
         _say(answer, tried)

@@ -15,6 +15,7 @@ from rtcguard.errors import ConfigError, RtcguardError
 
 COMMANDS: Final = {
     "run": "Run the proxy, the STUN responder and the ledger.",
+    "reload": "Have the running instance reload its configuration.",
     "filter": "Filter one payload from standard input to standard output.",
     "check": "Check configuration files, and tell every mistake.",
     "explain": "Tell which rule decides, and why.",

@@ -1,5 +1,6 @@
 """`rtcguard run`: everything that the configuration turns on."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -35,17 +36,14 @@ def command(
 ) -> None:
     """Run the proxy, the STUN responder and the ledger.
 
-    Prints where they are, then `ready`; ends on Ctrl-C or SIGTERM.
+    Prints where they are, then `ready`; ends on Ctrl-C or SIGTERM. The configuration is reloaded
+    when one of its files changes, on SIGHUP, and by `rtcguard reload`; one with mistakes is
+    refused, and the one before stays in force. Where that is so at the end, the exit code is 2.
     """
-    from rtcguard.app import relay, settings
-    from rtcguard.app.processes import Settings
+    from rtcguard.app import settings
+    from rtcguard.app.reading import Source
     from rtcguard.app.run import run
 
-    read = settings.read_config(config)
-    if read.relay.managed:
-        relay.prepare(read.relay)
-    policy = settings.read_policy(read)
     state = settings.state()
     state.prepare()
-    chosen = Settings(policy, state, state.key(), listen or read.listen, modes, workers)
-    run(chosen, click.echo)
+    sys.exit(run(Source(config, state, state.key(), listen, modes, workers), click.echo))

@@ -25,6 +25,8 @@ from rtcguard.policy.rule import Network
 
 _PATIENCE: Final = 10.0  # seconds that another's lock is waited for
 _AT_ONCE: Final = 20_000  # events
+_LEFT: Final = ("page", "left")  # in `rings`: pages are left as they are
+_FOR_EVER: Final = "9999"
 _INSERT: Final = (
     f"INSERT INTO events ({quoted(COLUMNS)}) VALUES ({', '.join('?' for _ in COLUMNS)})"
 )
@@ -211,6 +213,28 @@ class Store:
             if (ring, name) == ("network", "gateway")
             for network in detail.split()
         )
+
+    def leave_pages(self, node: str, now: str, *, still: bool) -> None:
+        """Says that pages load without a guard on this node from now on, or (`still` is false) that
+        this ends now, if it was so."""
+        with self._transaction():
+            if still:
+                self._db.execute(
+                    "INSERT OR REPLACE INTO rings (node, ring, name, until, detail)"
+                    " VALUES (?, ?, ?, ?, '')",
+                    (node, *_LEFT, _FOR_EVER),
+                )
+            else:
+                self._db.execute(
+                    "UPDATE rings SET until = ? WHERE node = ? AND ring = ? AND name = ?"
+                    " AND until = ?",
+                    (now, node, *_LEFT, _FOR_EVER),
+                )
+
+    def pages_left(self, node: str) -> str:
+        """Until when pages loaded without a guard on this node; "" where they never did."""
+        query = "SELECT until FROM rings WHERE node = ? AND ring = ? AND name = ?"
+        return self._one(query, (node, *_LEFT))
 
     def site_of_ufrag(self, client: str, ufrag: str, since: str) -> str:
         """The site whose page or signaling had this user name fragment for this client, or ""."""

@@ -55,9 +55,10 @@ class Writer:
         self, path: Path, keep: int, node: str = "", *, size: int = 2**62, mask: Mask = unmasked
     ) -> None:
         """Opens the store at `path` (StartError where it cannot be). Events older than `keep`
-        seconds go, and the oldest of those that take more than `size` bytes."""
+        seconds go, and the oldest of those that take more than `size` bytes; both may be changed
+        at any time."""
         Store(path).close()  # say what is wrong with the file here, not in the thread
-        self._path, self._keep, self._size = path, keep, size
+        self._path, self.keep, self.size = path, keep, size
         self._node, self._mask = node or socket.gethostname(), mask
         self._queue: queue.Queue[Event | None] = queue.Queue(QUEUE_SIZE)
         self._lost = 0
@@ -141,9 +142,9 @@ class Writer:
 
     def _prune(self, store: Store) -> None:
         try:
-            store.forget_before(timestamp(time.time() - self._keep))
+            store.forget_before(timestamp(time.time() - self.keep))
             store.roll(timestamp(time.time()))
-            gone = store.shrink_to(self._size)
+            gone = store.shrink_to(self.size)
         except sqlite3.Error as error:
             logger.error("the ledger at %s cannot be cleared of old events: %s", self._path, error)
             return

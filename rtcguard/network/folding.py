@@ -116,6 +116,6 @@ class Folding:
 
 def _kind(record: Record) -> _Kind:
     return (
-        record.client, record.user, record.destination,
+        record.policy, record.client, record.user, record.destination,
         record.action, record.would, record.rule, record.reason,
     )  # fmt: skip

@@ -48,6 +48,10 @@ class Forwarding:
         # Shielded: who asked first may go away, the others still wait.
         return await asyncio.shield(task)
 
+    def forget(self) -> None:
+        """What was read until now is not to be used any more: `read` makes other answers."""
+        self._cache = Cache()
+
     async def _ask(self, question: Question) -> Answer:
         try:
             answer = self._read(await self._upstreams.ask(question))

@@ -1,7 +1,8 @@
 """Keeps the firewall's sets fresh, and watches that the firewall is there.
 
 It asks for each name again when its answer ends, and gives its addresses to the kernel with a time.
-A name that no longer resolves so ends by itself. It never puts the firewall up: who took it down
+A name that no longer resolves so ends by itself; what is no longer approved it closes when it is
+started. It never puts the firewall up: who took it down
 had a reason; but it says so, and no longer that clients are held.
 """
 
@@ -42,6 +43,7 @@ class Keeper:
         self._due = dict.fromkeys(approved.targets(config), 0.0)
         self._for_good = {endpoint.key for endpoint in approved.literal(config)}
         self._problems: dict[Target, str] = {}
+        self._has_closed = False
         self._problem: str | None = None
 
     async def run(self, stopped: asyncio.Event) -> None:
@@ -57,6 +59,8 @@ class Keeper:
         """One round. What fails is logged, once, and tried again with the next."""
         try:
             loaded = self._loaded()
+            if loaded is not None and not self._has_closed:
+                loaded = self._close(loaded)
             problem = firewall_status.problem(loaded, self._text)
         except StartError as error:
             loaded, problem = None, str(error)
@@ -78,6 +82,17 @@ class Keeper:
         if listing is None:
             return None
         return firewall_status.read(listing, approved.names(self._config))
+
+    def _close(self, loaded: firewall_status.Loaded) -> firewall_status.Loaded | None:
+        """At first what another configuration approved is closed; it would stay open for hours."""
+        still = {endpoint.key for endpoint in approved.kept(loaded.approved, (), self._config)}
+        gone = [e for e in loaded.approved if e.key not in still | self._for_good]
+        if gone:
+            netfilter.apply(ruleset.closed(gone))
+            names = ", ".join(sorted({endpoint.name or endpoint.address for endpoint in gone}))
+            logger.warning("no longer let through, for relay.servers has it no more: %s", names)
+        self._has_closed = True
+        return self._loaded() if gone else loaded
 
     def _held(self) -> list[str]:
         """The networks behind the clients' interfaces, and this machine where its own is held."""

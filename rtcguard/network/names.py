@@ -119,6 +119,13 @@ class Names:
         led = self.led | names
         return replace(self, led=led if len(led) <= MOST_LED else names)
 
+    def under(self, config: Config) -> "Names":
+        """What another configuration says, with what was learned so far. Where approved servers led
+        to is forgotten with them."""
+        names = names_of(config)
+        led = self.led if names.approved == self.approved else frozenset()
+        return replace(names, led=led, learned=self.learned)
+
 
 def subject_of(name: str, client: str, minute: int) -> Subject:
     """What rules see of a client's query for a name of a STUN or TURN server."""

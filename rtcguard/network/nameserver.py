@@ -29,7 +29,7 @@ from rtcguard.network.query_sockets import Datagrams, SocketAddress
 from rtcguard.network.sockets import bind_both
 from rtcguard.network.upstreams import NoAnswer, Upstreams
 from rtcguard.policy.model import HostPort, Policy
-from rtcguard.policy.record import Record
+from rtcguard.policy.record import Record, decided_by
 from rtcguard.policy.rule import Network, within
 
 _RATE: Final = 1000.0  # queries a second and client; a page with a thousand names stays below
@@ -60,7 +60,6 @@ class NameServer:
         held: Callable[[], tuple[Network, ...]] = tuple,
     ) -> None:
         config = policy.config
-        self._policy = policy
         self._record = record
         self._learned = learned
         self._ask_held, self._held = held, held()
@@ -70,12 +69,11 @@ class NameServer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._conversations: dict[asyncio.Task[Any], asyncio.StreamWriter] = {}
         self._connections: dict[str, int] = {}  # by client
-        networks = config.sinkhole.clients
-        self._is_client = lru_cache(maxsize=4096)(lambda host: within(host, networks))
         upstreams = Upstreams(config.sinkhole.upstream, config.upstream.trusted_ca)
         self._forwarding = Forwarding(
-            upstreams, lambda response: sinkhole.read(response, self._names, policy)
+            upstreams, lambda response: sinkhole.read(response, self._names, self._policy)
         )
+        self.use(policy)
         self._datagrams: list[Datagrams] = []
         self._listeners: list[socket.socket] = []
         try:
@@ -86,6 +84,15 @@ class NameServer:
         except StartError:
             self.close()
             raise
+
+    def use(self, policy: Policy) -> None:
+        """From the next query on, this policy decides; where is listened, and who is asked, stays
+        as it is. A query that waits for an upstream is judged anew when its answer comes."""
+        self._policy = policy
+        self._names = self._names.under(policy.config)
+        networks = policy.config.sinkhole.clients
+        self._is_client = lru_cache(maxsize=4096)(lambda host: within(host, networks))
+        self._forwarding.forget()
 
     @property
     def addresses(self) -> tuple[HostPort, ...]:
@@ -242,8 +249,8 @@ class NameServer:
         query = exchange.parse(wire)
         if query is None or isinstance(query, bytes):
             return query
-        minute = minute_of_week()
-        judged = sinkhole.judge(query, client, local, self._names, self._policy, minute)
+        policy, minute = self._policy, minute_of_week()
+        judged = sinkhole.judge(query, client, local, self._names, policy, minute)
         if judged.response is None:
             question = exchange.question_of(query)
             try:
@@ -252,13 +259,15 @@ class NameServer:
                 code = dns.edns.EDECode.NETWORK_ERROR
                 response = exchange.failed(query, code, "no upstream server answers")
                 return exchange.to_wire(query, response, udp=udp)
+            if policy is not self._policy:  # replaced meanwhile: the whole query is judged by it
+                return await self._judged(wire, client, local, udp=udp)
             if judged.decision is not None and judged.decision.rule == "relay:servers":
                 self._names = self._names.leading(answer.targets())
             judged = sinkhole.conclude(
-                query, client, local, judged, answer, self._names, self._policy, minute
+                query, client, local, judged, answer, self._names, policy, minute
             )
         if judged.records:
-            self._record(list(judged.records))
+            self._record(decided_by(policy.version, judged.records))
         assert judged.response is not None
         return exchange.to_wire(query, judged.response, udp=udp)
 

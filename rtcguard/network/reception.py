@@ -16,7 +16,7 @@ from rtcguard.network.admission import STRANGER, Admission
 from rtcguard.network.folding import Folding, Tally
 from rtcguard.policy.decide import flow_rule
 from rtcguard.policy.model import HostPort, Policy
-from rtcguard.policy.record import Record
+from rtcguard.policy.record import Record, decided_by
 from rtcguard.policy.rule import Subject
 
 # What the responder does is done in monitor mode too, and told as such.
@@ -47,11 +47,15 @@ class Reception:
         """`minute` tells the minute of the week, for rules that name a time."""
         self._minute = minute
         self._folding = Folding()
+        self._before: list[Record] = []  # of the policies before this one, and not told yet
         self._turns = 0
+        self.policy = policy
         self.use(policy)
 
     def use(self, policy: Policy) -> None:
-        """From the next packet on, this policy decides."""
+        """From the next packet on, this policy decides. What was counted until now is told as what
+        the one before decided."""
+        self._before = self.rest()
         self.policy = policy
         self._admission = Admission(policy.config.stun.clients, policy.config.stun.rate)
         self._turns += 1
@@ -141,9 +145,13 @@ class Reception:
         """What is to be told now."""
         if now >= self._folding.due:
             self._folding.settle()
-        return self._folding.take()
+        return self._taken()
 
     def rest(self) -> list[Record]:
         """All that was counted, at the end."""
         self._folding.settle()
-        return self._folding.take()
+        return self._taken()
+
+    def _taken(self) -> list[Record]:
+        before, self._before = self._before, []
+        return before + decided_by(self.policy.version, self._folding.take())

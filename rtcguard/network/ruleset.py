@@ -62,6 +62,15 @@ def refreshed(endpoints: Iterable[Endpoint]) -> str:
     return "".join(line + "\n" for line in lines)
 
 
+def closed(endpoints: Iterable[Endpoint]) -> str:
+    """A transaction that takes these addresses out of the sets, whether or not they are there."""
+    lines = []
+    for endpoint in endpoints:
+        element = f"element inet {TABLE} {endpoint.set_name} {{ {endpoint.key} }}"
+        lines += [f"add {element}", f"delete {element}"]
+    return "".join(line + "\n" for line in lines)
+
+
 def _order(endpoint: Endpoint) -> tuple[str, int, str]:
     return endpoint.name, endpoint.port, endpoint.address
 

@@ -1,15 +1,16 @@
 """What the page guard reports, read into records of the ledger.
 
 A report comes from a page, and a page is not trusted: it can leave reports out and make some up,
-about itself. The token keeps it to that: it names one client on one site.
+about itself. The token keeps it to that: it names one client on one site, and what the page's guard
+was told to do.
 """
 
 import hashlib
 import hmac
 import json
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Literal
 
 from rtcguard.errors import ParseError
 from rtcguard.ice import address as addresses
@@ -33,23 +34,55 @@ _MEMBERS: Final = {
 _NO_RELAY: Final = "no approved TURN server is configured: add one under relay.servers"
 _BY_RULE: Final = {"keep": "kept", "observe": "observed"}
 ServerDecision = Callable[[ServerUri], Decision | None]
+_STRICTNESS: Final[tuple[Mode, ...]] = ("observe", "relay", "block")
 _UFRAG: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_")
 
 
-def mint_token(key: bytes, client: str, site: str) -> str:
-    """The token for the guard of one client (an address) on one site (a host name): 32 hex digits.
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the guard of a page was made by, and does until the page is loaded again, whatever the
+    policy says by then. `policy` is the version of the one that was in force."""
+
+    mode: Mode
+    site_servers: Literal["drop", "keep"]
+    policy: str = ""
+
+    def hold(self, settings: GuardSettings) -> bool:
+        """Whether such a guard keeps its page to relays, and is no laxer than a new one is."""
+        strictness = _STRICTNESS.index(self.mode)
+        keeps = self.site_servers == "keep" and settings.site_servers == "drop"
+        return 0 < strictness >= _STRICTNESS.index(settings.mode) and not keeps
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    terms: Terms
+    records: list[Record]
+
+
+def mint_token(key: bytes, client: str, site: str, terms: Terms) -> str:
+    """The token for the guard of one client (an address) on one site (a host name): the terms, and
+    32 hex digits.
 
     It is no secret to the page itself, which can read its own source; it is of no use to another
     page or for another client. HMAC-SHA256, cut to 128 bits (RFC 2104, section 5).
     """
-    parts = (addresses.canonical(client), site.lower())
+    said = f"{terms.mode}-{terms.site_servers}-{terms.policy}"
+    parts = (addresses.canonical(client), site.lower(), said)
     message = "\0".join(("rtcguard page report", *parts))
-    return hmac.new(key, message.encode(), hashlib.sha256).hexdigest()[:32]
+    return f"{said}-{hmac.new(key, message.encode(), hashlib.sha256).hexdigest()[:32]}"
 
 
-def verify_token(token: str, *, key: bytes, client: str, site: str) -> bool:
-    """Whether `token` was minted with this key for this client and site."""
-    return hmac.compare_digest(token.encode(), mint_token(key, client, site).encode())
+def read_token(token: str, *, key: bytes, client: str, site: str) -> Terms:
+    """The terms in a token. Raises ParseError for one that was not minted with this key for this
+    client and site."""
+    match token.split("-"):
+        case ["relay" | "block" | "observe" as mode, "drop" | "keep" as site_servers, policy, _]:
+            terms = Terms(mode, site_servers, policy)
+            minted = mint_token(key, client, site, terms)
+            if hmac.compare_digest(token.encode(), minted.encode()):
+                return terms
+    raise ParseError("the token is not this client's on this site")
 
 
 def read_report(
@@ -61,20 +94,20 @@ def read_report(
     settings: GuardSettings,
     decision: Decision = PAGES_BY_DEFAULT,
     of_server: ServerDecision = lambda uri: None,
-) -> list[Record]:
-    """The records that one report's body makes, `settings` being what the page's guard was given
-    (its token is not looked at) and `decision` what was decided of such pages; `of_server` is what
-    rules say of a server that the page brought. A guard that only observes has records that say
-    what one in force would have done.
+) -> Report:
+    """What one report's body tells, `settings` being what the page's guard would be given now and
+    `decision` what is decided of such pages; `of_server` is what rules say of a server that the
+    page brought. What the guard was told by its own terms counts by these. A guard that only
+    observes has records that say what one in force would have done.
 
     Raises ParseError for everything that the guard does not send, a wrong token included.
     """
     report = _read(body)
-    if not verify_token(_text(report, "token", 128), key=key, client=client, site=site):
-        raise ParseError("the token is not this client's on this site")
+    terms = read_token(_text(report, "token", 128), key=key, client=client, site=site)
     kind = _text(report, "kind", 16)
     if set(report) != _MEMBERS.get(kind):
         raise ParseError(f"not a report of any kind: {kind!r} with {sorted(report)!r}"[:200])
+    settings = replace(settings, mode=terms.mode, site_servers=terms.site_servers)
     enforced: Mode = settings.mode
     mode: rule.Mode = "enforce"
     if settings.mode == "observe":
@@ -104,7 +137,7 @@ def read_report(
         records = [replace(base, action=action, reason="the page guard is there and only watches")]
     else:
         records = [replace(base, reason="the page guard is in force")]
-    return [told.in_mode(record, mode) for record in records]
+    return Report(terms, [told.in_mode(record, mode) for record in records])
 
 
 def _read(body: bytes) -> dict[str, object]:

@@ -13,6 +13,7 @@ from rtcguard.ice.server import IceServer
 from rtcguard.policy.rule import Network, Rule
 from rtcguard.policy.rules import Rules
 from rtcguard.policy.users import User
+from rtcguard.policy.version import version_of
 
 HostPort = tuple[str, int]
 
@@ -182,3 +183,7 @@ class Policy:
     config: Config = field(default_factory=Config)
     servers: tuple[IceServer, ...] = ()
     users: tuple[User, ...] = ()
+    version: str = field(init=False, compare=False)  # what every event names that it decided
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "version", version_of(self.config))

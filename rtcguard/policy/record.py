@@ -4,7 +4,8 @@ The pure parts return records; the edge stamps them (`ledger/event.py`). The fie
 every event, in the same words.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 ACTIONS: Final = ("kept", "scrubbed", "stripped", "refused", "blocked", "observed")
@@ -53,3 +54,8 @@ class Record:
     count: int = 1
     began: float = 0.0
     ended: float = 0.0
+
+
+def decided_by(version: str, records: Iterable[Record]) -> list[Record]:
+    """The records, each naming the policy that decided it."""
+    return [replace(record, policy=version) for record in records]

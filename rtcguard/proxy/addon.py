@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
+from typing import Final
 
 from mitmproxy import http
 
@@ -16,31 +17,41 @@ from rtcguard.errors import ParseError
 from rtcguard.network.clock import minute_of_week
 from rtcguard.page.report import read_report
 from rtcguard.policy.model import Policy
-from rtcguard.policy.record import Record
+from rtcguard.policy.record import Record, decided_by
 from rtcguard.policy.rule import Confirmed as Ring
 from rtcguard.policy.told import in_mode
 from rtcguard.proxy import flows, interim  # noqa: F401  the latter mends mitmproxy
 from rtcguard.proxy.bodies import LIMIT, Plan, request_plan, response_plan, unread_plan
-from rtcguard.proxy.confirmed import Confirmed
-from rtcguard.proxy.documents import MADE_PATH, REPORT_PATH, Documents
+from rtcguard.proxy.confirmed import Confirmed, leaves_pages
+from rtcguard.proxy.documents import MADE_PATH, REPORT_PATH
 from rtcguard.proxy.names import NameJudge
 from rtcguard.proxy.passing import Passing
 from rtcguard.proxy.sockets import Sockets
+from rtcguard.proxy.standing import Standing
 from rtcguard.proxy.streaming import Gate, Lines, can_decode
 from rtcguard.proxy.turn import Turn
-from rtcguard.signaling import Message, links, rewrite
+from rtcguard.signaling import Message, forget, links, rewrite
 from rtcguard.signaling.message import Direction
 from rtcguard.web.site import HOST, Site
 
 logger = logging.getLogger(__name__)
 
+# In a flow's metadata, for each direction: what its message there is judged by.
+_STANDING: Final[dict[Direction, str]] = {
+    "outbound": "rtcguard.outbound",
+    "inbound": "rtcguard.inbound",
+}
 _TOO_LARGE = f"more than {LIMIT} bytes are too many to be judged"
 
 Recorder = Callable[[Iterable[Record]], None]
 
 
 class RtcGuard:
-    """Rings 1 and 2 on the flows of a mitmproxy master. `key` signs the guard's tokens."""
+    """Rings 1 and 2 on the flows of a mitmproxy master. `key` signs the guard's tokens.
+
+    A message is judged by one policy: one of HTTP by that which was in force when its head came,
+    to the end of its body; a line of an endless body, and a WebSocket message, by that which is in
+    force when it is whole."""
 
     name = "rtcguard"
 
@@ -48,25 +59,37 @@ class RtcGuard:
         self, policy: Policy, key: bytes, record: Recorder, confirmed: Confirmed, site: Site
     ) -> None:
         # mitmproxy adds them with this one.
-        passing = Passing(policy, record, confirmed.is_held)
-        self.addons = [passing, Turn(policy, record, passing), NameJudge(policy, record)]
-        self._config = policy.config
-        self._documents = Documents(policy, key)
-        self._sockets = Sockets(lenient=self._lenient)
+        self._passing = Passing(policy, record, confirmed.is_held)
+        self._turn = Turn(policy, record, self._passing)
+        self._names = NameJudge(policy, record)
+        self.addons = [self._passing, self._turn, self._names]
+        self._standing = Standing(policy, key)
+        self._sockets = Sockets()
         self._key = key
-        self._record = record
+        self._hand_over = record
         self._confirmed = confirmed
         self._site = site
-        self._inbound_rules = any(
-            not rule.match.direction or "inbound" in rule.match.direction
-            for rule in policy.config.rules
-        )
+
+    def prepare(self, policy: Policy) -> Standing:
+        """What `use` takes; may be called in any thread."""
+        return Standing(policy, self._key)
+
+    def use(self, standing: Standing) -> None:
+        """From the next message on, this decides; to be called in the loop."""
+        before, self._standing = self._standing, standing
+        self._passing.use(standing.policy)
+        self._turn.use(standing.policy)
+        self._names.use(standing.policy)
+        forget()
+        if leaves_pages(before.config) != leaves_pages(standing.config):
+            self._confirmed.forget()
 
     # Hooks ----------------------------------------------------------------------------------
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
+        self._begin(flow, "outbound")
         with self._closed(flow, "outbound"):
-            request = flow.request
+            request, standing = flow.request, self._standing
             if flow.response is not None:
                 return  # nobody has signed in
             if self._is_own(flow):
@@ -74,10 +97,10 @@ class RtcGuard:
             self._judge_url(flow)
             if flow.response is not None:
                 return
-            if self._config.page.guard and (
+            if standing.config.page.guard and (
                 flows.opens_document(request) or flows.is_worker_script(request)
             ):
-                self._documents.ask_whole(request)
+                standing.documents.ask_whole(request)
             self._follow(request_plan(flows.head_of(request)), flow, "outbound", request)
 
     def request(self, flow: http.HTTPFlow) -> None:
@@ -90,28 +113,29 @@ class RtcGuard:
                 self._judge_whole(flow, "outbound", flow.request)
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
+        self._begin(flow, "inbound")
         with self._closed(flow, "inbound"):
-            request, response = flow.request, flow.response
+            request, response, standing = flow.request, flow.response, self._standing
+            guards = standing.config.page.guard
             if response is None or response.status_code == 101 or flows.UNREAD in flow.metadata:
                 return
             self._judge_links(flow, response)
-            if self._config.page.guard and self._documents.takes_guard(request, response):
+            if guards and standing.documents.takes_guard(request, response):
                 encoding = response.headers.get("content-encoding", "")
                 if not can_decode(encoding):
                     self._stop(flow, "inbound", f"a document in {encoding!r} cannot get the guard")
                 elif request.method != "HEAD" and response.status_code not in (204, 304):
                     tell = partial(self._tell, flow, "inbound", "blocked")
                     parties = flows.parties_of(flow)
-                    self._documents.put_guard(request, response, parties, tell)
+                    standing.documents.put_guard(request, response, parties, tell)
                 return
-            if self._config.page.guard:
-                self._documents.keep_apart(request, response)
+            if guards:
+                standing.documents.keep_apart(request, response)
                 if flows.is_worker_script(request):
                     return  # held whole, for `response`
             head = flows.head_of(response)
-            if self._judges_inbound(flow):
-                plan = response_plan(head, flows.fetch_destination(request))
-            else:
+            plan = response_plan(head, flows.fetch_destination(request))
+            if plan is not Plan.LINES and not self._judges_inbound(flow):
                 plan = unread_plan(head)
             self._follow(plan, flow, "inbound", response)
 
@@ -122,12 +146,15 @@ class RtcGuard:
                 return
             if flow.websocket is not None or flows.UNREAD in flow.metadata:
                 return
-            if self._config.page.guard and flows.is_worker_script(flow.request):
-                self._documents.ready_worker(flow.request, response)
+            standing = self._of(flow, "inbound")
+            if standing.config.page.guard and flows.is_worker_script(flow.request):
+                standing.documents.ready_worker(flow.request, response)
             else:
                 self._judge_whole(flow, "inbound", response)
 
     def websocket_message(self, flow: http.HTTPFlow) -> None:
+        self._begin(flow, "outbound")
+        self._begin(flow, "inbound")
         with self._closed(flow, "outbound"):
             if flow.websocket is None:
                 return
@@ -138,7 +165,9 @@ class RtcGuard:
             line = self._sockets.line(flow, direction)
             if direction == "inbound" and line.is_idle and not self._judges_inbound(flow):
                 return
-            line.take(flow, message, lambda content: self._judge(flow, direction, content))
+            lenient = self._standing.lenient
+            judge = partial(self._judge, flow, direction)
+            line.take(flow, message, judge, lenient=lenient)
 
     def websocket_end(self, flow: http.HTTPFlow) -> None:
         for direction in self._sockets.end(flow):
@@ -146,6 +175,15 @@ class RtcGuard:
 
     def done(self) -> None:
         self._confirmed.close()
+
+    def _begin(self, flow: http.HTTPFlow, direction: Direction) -> None:
+        """What comes now in this direction is judged by the policy that is in force."""
+        flow.metadata[_STANDING[direction]] = self._standing
+
+    def _of(self, flow: http.HTTPFlow, direction: Direction) -> Standing:
+        """What the present message of this direction is judged by."""
+        standing = flow.metadata.get(_STANDING[direction])
+        return standing if isinstance(standing, Standing) else self._standing
 
     def _follow(
         self, plan: Plan, flow: http.HTTPFlow, direction: Direction, message: http.Message
@@ -162,7 +200,15 @@ class RtcGuard:
                 judge = self._judge_of(flow, direction, message)
                 message.stream = Gate(judge, LIMIT, too_large if strict else None)
             case Plan.LINES:
-                message.stream = Lines(self._judge_of(flow, direction, message), LIMIT, too_large)
+                judge = self._judge_of(flow, direction, message)
+
+                def judge_line(content: bytes) -> bytes | None:
+                    self._begin(flow, direction)
+                    return judge(content)
+
+                message.stream = Lines(
+                    judge_line, LIMIT, too_large, partial(self._needs_none, flow, direction)
+                )
             case Plan.BLOCK:
                 self._stop(flow, direction, _TOO_LARGE)
 
@@ -170,8 +216,9 @@ class RtcGuard:
 
     def _judge(self, flow: http.HTTPFlow, direction: Direction, content: bytes) -> bytes | None:
         """What goes on in place of `content`; None where nothing may."""
-        made = rewrite(self._message(flow, direction, content), self._config)
-        self._keep(flow, made.records)
+        standing = self._of(flow, direction)
+        made = rewrite(self._message(flow, direction, content), standing.config)
+        self._keep(flow, direction, made.records)
         if made.blocked or made.would_block:
             self._tell_judged(flow, direction, "blocked", made.blocked or made.would_block)
         return None if made.blocked else made.content
@@ -179,6 +226,7 @@ class RtcGuard:
     def _message(self, flow: http.HTTPFlow, direction: Direction, content: bytes) -> Message:
         parties = flows.parties_of(flow)
         inbound = direction == "inbound"
+        documents = self._of(flow, direction).documents
         return Message(
             content=content,
             direction=direction,
@@ -189,8 +237,8 @@ class RtcGuard:
             protocol="http" if flow.websocket is None else "websocket",
             user=parties.user,
             minute=minute_of_week(),
-            confirmed=self._confirmed_by(parties) if inbound else "",
-            servers=self._documents.servers(parties.site, parties.client) if inbound else (),
+            confirmed=self._confirmed_by(flow) if inbound else "",
+            servers=documents.servers(parties.site, parties.client) if inbound else (),
         )
 
     def _judge_url(self, flow: http.HTTPFlow) -> None:
@@ -208,8 +256,9 @@ class RtcGuard:
         values = response.headers.get_all("link")
         if values and links.is_ice_server(values) and self._judges_inbound(flow):
             message = self._message(flow, "inbound", b"")
-            made, records = links.rewrite_links(values, message, self._config)
-            self._keep(flow, records)
+            standing = self._of(flow, "inbound")
+            made, records = links.rewrite_links(values, message, standing.config)
+            self._keep(flow, "inbound", records)
             response.headers.set_all("link", made)
 
     def _judge_held(self, flow: http.HTTPFlow, direction: Direction, message: http.Message) -> bool:
@@ -257,26 +306,34 @@ class RtcGuard:
                 return whole.raw_content if self._judge_held(flow, direction, whole) else None
             except Exception as error:
                 self._tell_failure(flow, direction, error)
-                return content if self._lenient else None
+                return content if self._of(flow, direction).lenient else None
 
         return judge
 
     def _judges_inbound(self, flow: http.HTTPFlow) -> bool:
         """Whether anything towards the client could be changed; if not, nothing is held."""
-        if self._inbound_rules:
+        standing = self._of(flow, "inbound")
+        if standing.inbound_rules:
             return True
-        if self._config.inbound == "auto":
-            parties = flows.parties_of(flow)
+        if standing.config.inbound == "auto":
             # A firewall does not tell the page of the approved relays: lists of servers do.
-            return self._confirmed_by(parties) != "page"
-        return self._config.inbound == "strip"
+            return self._confirmed_by(flow) != "page"
+        return standing.config.inbound == "strip"
 
-    def _confirmed_by(self, parties: flows.Parties) -> Ring:
-        return self._confirmed.by(parties.client, parties.site, watches=self._watches)
+    def _needs_none(self, flow: http.HTTPFlow, direction: Direction) -> bool:
+        """Whether the lines that come now need no judging."""
+        if direction == "outbound":
+            return False
+        try:
+            self._begin(flow, direction)
+            return not self._judges_inbound(flow)
+        except Exception as error:  # the ledger cannot be asked
+            logger.error("a body is judged, needed or not: %r", error)
+            return False
 
-    @property
-    def _watches(self) -> bool:
-        return self._config.mode == "monitor"
+    def _confirmed_by(self, flow: http.HTTPFlow) -> Ring:
+        parties, watches = flows.parties_of(flow), self._of(flow, "inbound").watches
+        return self._confirmed.by(parties.client, parties.site, watches=watches)
 
     def _is_own(self, flow: http.HTTPFlow) -> bool:
         """Whether the proxy answers this request itself: it is never forwarded."""
@@ -287,7 +344,7 @@ class RtcGuard:
             made = self._answer_report(flow)
         elif _path(flow) == MADE_PATH:
             tell = partial(self._tell, flow, "inbound", "blocked")
-            made = self._documents.guard_made(flow, tell)
+            made = self._of(flow, "outbound").documents.guard_made(flow, tell)
         else:
             page = self._site(flow.request.path, flows.parties_of(flow).client)
             headers = {"content-type": page.content_type, "cache-control": "no-store"}
@@ -306,28 +363,39 @@ class RtcGuard:
         parties = flows.parties_of(flow)
         client, site = parties.client, parties.host
         if request.method == "POST":
-            settings = self._documents.settings(site, client, parties.user)
-            decision = self._documents.decide(site, client, parties.user)
+            standing = self._of(flow, "outbound")
+            settings = standing.documents.settings(site, client, parties.user)
+            decision = standing.documents.decide(site, client, parties.user)
             try:
                 # Also one that is `null`: a sandboxed page's, but every redirect makes one too.
                 if not flows.names_host(request, site):
                     raise ParseError("a page of another origin sent it")
                 body = request.get_content(strict=True) or b""
-                records = read_report(
+                report = read_report(
                     body,
                     key=self._key,
                     site=site,
                     client=client,
                     settings=settings,
                     decision=decision,
-                    of_server=partial(self._documents.server_rule, site, client, parties.user),
+                    of_server=partial(standing.documents.server_rule, site, client, parties.user),
                 )
             except (ParseError, ValueError) as error:
                 reason = f"not a report of this page's guard: {error}"
                 self._tell(flow, "outbound", "refused", reason)
                 return http.Response.make(400, b"", {"cache-control": "no-store"})
-            self._keep(flow, records)
-            self._confirmed.confirm(client, site, watches=self._watches)
+            guards, watches = standing.config.page.guard, report.terms.mode == "observe"
+            holds = guards and report.terms.hold(settings)
+            records = report.records
+            if not (holds or (guards and watches)):
+                # One that is laxer than the policy is now confirms nothing, to no process.
+                records = [record for record in records if record.kind != "guard"]
+            user = parties.user
+            self._hand_over(
+                replace(one, user=user) for one in decided_by(report.terms.policy, records)
+            )
+            if holds or (guards and watches):
+                self._confirmed.confirm(client, site, watches=not holds)
         return http.Response.make(204, b"", {"cache-control": "no-store"})
 
     # Failing closed -------------------------------------------------------------------------
@@ -337,14 +405,9 @@ class RtcGuard:
         try:
             yield
         except Exception as error:
-            if not self._lenient:
+            if not self._of(flow, direction).lenient:
                 self._refuse(flow, direction, "rtcguard could not judge it")
             self._tell_failure(flow, direction, error)
-
-    @property
-    def _lenient(self) -> bool:
-        """Whether what cannot be judged goes on all the same."""
-        return self._config.on_error == "pass" or self._watches
 
     def _tell_failure(self, flow: http.HTTPFlow, direction: Direction, error: Exception) -> None:
         """Tells of a fault; this must not fail itself, whatever is broken."""
@@ -356,15 +419,17 @@ class RtcGuard:
 
     def _stop(self, flow: http.HTTPFlow, direction: Direction, reason: str) -> None:
         """Stops a payload that cannot be judged, unless the configuration lets it pass."""
-        if not self._lenient:
+        lenient = self._of(flow, direction).lenient
+        if not lenient:
             self._refuse(flow, direction, reason)
         self._passes_unjudged(flow, direction, reason)
 
     def _passes_unjudged(self, flow: http.HTTPFlow, direction: Direction, reason: str) -> bool:
         """Tells of what cannot be judged, and says whether it goes on all the same."""
-        action = "observed" if self._config.on_error == "pass" else "blocked"
+        standing = self._of(flow, direction)
+        action = "observed" if standing.config.on_error == "pass" else "blocked"
         self._tell_judged(flow, direction, action, reason)
-        return self._lenient
+        return standing.lenient
 
     def _refuse(self, flow: http.HTTPFlow, direction: Direction, reason: str) -> None:
         """Ends what the flow was about to carry: nothing more of it goes on."""
@@ -384,16 +449,17 @@ class RtcGuard:
     ) -> None:
         """Tells of what is done to a payload where the mode is `enforce`."""
         record = _payload(flow, direction, action, reason)
-        self._keep(flow, [in_mode(record, self._config.mode)])
+        self._keep(flow, direction, [in_mode(record, self._of(flow, direction).config.mode)])
 
     def _tell(self, flow: http.HTTPFlow, direction: Direction, action: str, reason: str) -> None:
         """Tells of what was done, whatever the mode."""
-        self._keep(flow, [_payload(flow, direction, action, reason)])
+        self._keep(flow, direction, [_payload(flow, direction, action, reason)])
 
-    def _keep(self, flow: http.HTTPFlow, records: Iterable[Record]) -> None:
-        """Records, with whose they are."""
-        user = flows.parties_of(flow).user
-        self._record([replace(one, user=user) for one in records] if user else records)
+    def _keep(self, flow: http.HTTPFlow, direction: Direction, records: Iterable[Record]) -> None:
+        """Records, with whose they are and by which policy."""
+        user, policy = flows.parties_of(flow).user, self._of(flow, direction).policy
+        made = decided_by(policy.version, records)
+        self._hand_over([replace(one, user=user) for one in made] if user else made)
 
 
 def _payload(flow: http.HTTPFlow, direction: Direction, action: str, reason: str) -> Record:

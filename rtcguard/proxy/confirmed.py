@@ -6,8 +6,13 @@ answers come from the store. A report to this process counts at once, before its
 In monitor mode guards only watch. What would be known if they were in force is a question of its
 own (`watches`): a page that was opened in monitor mode owns its host sockets still when the mode
 has become `enforce`, so the last report of a client and site must be of a guard in force.
+
+Under a policy that leaves pages as they are (`mode: monitor`, `page.guard: false`) they load
+without a guard that holds, and stay open when it becomes stricter. So the supervisor notes until
+when that was so, in the store too: what was reported before does not count any more.
 """
 
+import platform
 import time
 from collections import OrderedDict
 from pathlib import Path
@@ -16,6 +21,7 @@ from typing import Final
 from rtcguard.ledger.event import timestamp
 from rtcguard.ledger.masking import Mask, unmasked
 from rtcguard.ledger.store import Store
+from rtcguard.policy.model import Config
 from rtcguard.policy.rule import Confirmed as Ring
 from rtcguard.policy.rule import Network, within
 
@@ -24,6 +30,21 @@ from rtcguard.policy.rule import Network, within
 HOLDS: Final = 24 * 3600.0
 _ASK_AGAIN: Final = 1.0  # seconds until a "no", or the firewall, is asked for again
 _MOST: Final = 10_000  # answers remembered
+
+
+def leaves_pages(config: Config) -> bool:
+    """Whether pages load without a guard that keeps them to relays."""
+    return config.mode == "monitor" or not config.page.guard
+
+
+def note(path: Path, config: Config) -> None:
+    """Tells the store whether pages are left as they are from now on, or no longer. Raises
+    StartError or an error of SQLite's."""
+    store = Store(path)
+    try:
+        store.leave_pages(platform.node(), timestamp(time.time()), still=leaves_pages(config))
+    finally:
+        store.close()
 
 
 class Confirmed:
@@ -41,6 +62,10 @@ class Confirmed:
         self._remember((client, site, True), True, HOLDS)
         self._remember((client, site, False), not watches, HOLDS if not watches else _ASK_AGAIN)
 
+    def forget(self) -> None:
+        """The store is asked for all anew."""
+        self._known.clear()
+
     def by(self, client: str, site: str, *, watches: bool = False) -> Ring:
         """The ring that holds this client on this site; empty where none is known to. `watches`:
         the one that would."""
@@ -54,6 +79,8 @@ class Confirmed:
         if known is not None and time.monotonic() < known[1]:
             return known[0]
         since = timestamp(time.time() - HOLDS)
+        if not watches:
+            since = max(since, self._store.pages_left(platform.node()))
         seen = self._store.guard_seen(client, site, since, watches=watches)
         self._remember(asked, seen, 60.0 if seen else _ASK_AGAIN)
         return seen

@@ -15,7 +15,7 @@ from mitmproxy.proxy.layers.udp import UDPLayer
 
 from rtcguard.errors import ParseError
 from rtcguard.network import stream, stun
-from rtcguard.proxy.tunnels import Answer, Failed, Question, RawFlowHook
+from rtcguard.proxy.tunnels import Answer, Failed, Holds, Question, RawFlowHook
 
 IDLE: Final = 90  # seconds
 MOST: Final = 4096  # flows open at once; each takes some 15 kB
@@ -32,17 +32,23 @@ class Datagrams(layer.Layer):
     open: ClassVar[int] = 0  # flows, in this process
 
     def __init__(
-        self, context: Context, answer: Answer, failed: Failed, reader: layer.Layer | None
+        self,
+        context: Context,
+        answer: Answer,
+        failed: Failed,
+        holds: Holds,
+        reader: layer.Layer | None,
     ) -> None:
-        """`answer` and `failed` are as for `Raw`. `reader` gets what is neither STUN nor for an
-        approved server: the layer for DNS; None: it is dropped."""
+        """`answer`, `failed` and `holds` are as for `Raw`. `reader` gets what is neither STUN nor
+        for an approved server: the layer for DNS; None: it is dropped."""
         super().__init__(context)
         self._relay = UDPLayer(context, ignore=True)
         self._reader = reader
         self._answer = answer
         self._failed = failed
-        self._passes = False
-        self._relays = False  # what is not STUN
+        self._holds = holds
+        self._passing: Question | None = None  # STUN, with which all passes
+        self._relaying: Question | None = None  # other UDP that passes
         self._told: set[tuple[int, str]] = set()
         self._dropped = False  # whether anything was
         self._ended = False
@@ -52,10 +58,13 @@ class Datagrams(layer.Layer):
             yield from self._handle(event)
         except Exception as error:
             self._failed(self.context, error)
-            self._ended = True
-            if self.context.server.connected:
-                yield commands.CloseConnection(self.context.server)
-            yield commands.CloseConnection(self.context.client)
+            yield from self._end()
+
+    def _end(self) -> CommandGenerator[None]:
+        self._ended = True
+        if self.context.server.connected:
+            yield commands.CloseConnection(self.context.server)
+        yield commands.CloseConnection(self.context.client)
 
     def _handle(self, event: events.Event) -> CommandGenerator[None]:
         if isinstance(event, events.Start):
@@ -64,29 +73,40 @@ class Datagrams(layer.Layer):
             Datagrams.open -= 1
         if self._ended:
             return
-        if self._passes:
-            yield from self._relay.handle_event(event)
+        if self._passing is not None:
+            yield from self._go_on(self._passing, event)
         elif isinstance(event, events.DataReceived) and event.connection == self.context.client:
             yield from self._judge(event)
-        elif self._relays:
-            yield from self._relay.handle_event(event)
+        elif self._relaying is not None:
+            yield from self._go_on(self._relaying, event)
         elif self._reader is not None:
             yield from self._reader.handle_event(event)
+
+    def _go_on(self, question: Question, event: events.Event) -> CommandGenerator[None]:
+        """Relays, while the policy that is in force lets the flow pass, too."""
+        if isinstance(event, events.DataReceived) and not self._holds(question):
+            yield RawFlowHook(question)
+            if not question.passes:
+                yield from self._end()
+                return
+        yield from self._relay.handle_event(event)
 
     def _judge(self, event: events.DataReceived) -> CommandGenerator[None]:
         data = event.data
         is_stun = stream.begins(data) in ("bare", "framed")
-        if self._relays and not is_stun:
-            yield from self._relay.handle_event(event)
+        if self._relaying is not None and not is_stun:
+            yield from self._go_on(self._relaying, event)
             return
         if is_stun or (self._reader is None and not self._dropped):
             question = self._question(data, is_stun=is_stun)
             yield RawFlowHook(question)
             if question.passes:
-                if not self._relays:
-                    yield from self._relay.handle_event(events.Start())
                 # A rule may let other UDP pass to servers that STUN may not go to.
-                self._passes, self._relays = is_stun, True
+                if self._relaying is None:
+                    yield from self._relay.handle_event(events.Start())
+                    self._relaying = question
+                if is_stun:
+                    self._passing = question
                 yield from self._relay.handle_event(event)
                 return
         if is_stun:

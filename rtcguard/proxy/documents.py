@@ -16,7 +16,7 @@ from rtcguard.network.clock import minute_of_week
 from rtcguard.page import content_type, csp, guard
 from rtcguard.page.content_type import ContentType
 from rtcguard.page.html import Inserter, is_whole_document, looks_like_html, looks_like_xml
-from rtcguard.page.report import mint_token
+from rtcguard.page.report import Terms, mint_token
 from rtcguard.page.server_rules import server_rules
 from rtcguard.page.worker import prelude, put_before
 from rtcguard.policy.decide import Decision, decide_page, server_rule
@@ -85,17 +85,23 @@ class Documents:
 
     def settings(self, site: str, client: str, user: str) -> guard.GuardSettings:
         """How the guard of this site's page behaves for this client, now."""
+        terms = self._terms(site, client, user)
+        return guard.GuardSettings(
+            mode=terms.mode,
+            servers=self.servers(site, client),
+            site_servers=terms.site_servers,
+            report_path=REPORT_PATH,
+            token=mint_token(self.key, client, site, terms),
+            rules=server_rules(self.policy.config, _subject(site, client, user)),
+        )
+
+    def _terms(self, site: str, client: str, user: str) -> Terms:
         config = self.policy.config
         blocks = self.decide(site, client, user).action == "block"
         mode: guard.Mode = "block" if blocks else "relay"
-        return guard.GuardSettings(
-            mode="observe" if config.mode == "monitor" else mode,
-            servers=self.servers(site, client),
-            site_servers=config.relay.site_servers,
-            report_path=REPORT_PATH,
-            token=mint_token(self.key, client, site),
-            rules=server_rules(config, _subject(site, client, user)),
-        )
+        if config.mode == "monitor":
+            mode = "observe"
+        return Terms(mode, config.relay.site_servers, self.policy.version)
 
     def _make_script(
         self, site: str, client: str, user: str, speaker: str, minute: int
@@ -104,7 +110,8 @@ class Documents:
         the site that it may report for."""
         settings = self.settings(site, client, user)
         if speaker != site:
-            settings = replace(settings, token=mint_token(self.key, client, speaker))
+            terms = self._terms(site, client, user)
+            settings = replace(settings, token=mint_token(self.key, client, speaker, terms))
         script = guard.script(settings)
         return script, csp.hash_of(script)
 

@@ -19,11 +19,12 @@ from rtcguard.network import exchange, sinkhole
 from rtcguard.network.clock import minute_of_week
 from rtcguard.network.names import names_of
 from rtcguard.policy.model import Policy
-from rtcguard.policy.record import Record
+from rtcguard.policy.record import Record, decided_by
 
 logger = logging.getLogger(__name__)
 
-_JUDGED: Final = "rtcguard.judged"  # in a flow's metadata: what `judge` said of its query
+# In a flow's metadata: the policy, and what `judge` said of its query by it.
+_JUDGED: Final = "rtcguard.judged"
 
 
 class NameJudge:
@@ -35,6 +36,11 @@ class NameJudge:
         self._policy = policy
         self._record = record
         self._names = names_of(policy.config)
+
+    def use(self, policy: Policy) -> None:
+        """From the next query on, this policy decides."""
+        self._policy = policy
+        self._names = self._names.under(policy.config)
 
     def running(self) -> None:
         """mitmproxy's resolver asks as soon as it sees a query; it has to see it after us."""
@@ -50,19 +56,22 @@ class NameJudge:
             flow.response = None
         with self._closed(flow):
             query = self._query(flow)
-            judged = sinkhole.judge(
-                query, *_parties(flow), self._names, self._policy, minute_of_week()
-            )
-            flow.metadata[_JUDGED] = judged
+            judged = self._judge(query, flow)
+            flow.metadata[_JUDGED] = self._policy, judged
             if judged.response is not None:
                 self._answer(flow, query, judged)
 
     def dns_response(self, flow: DNSFlow) -> None:
         with self._closed(flow):
-            judged = flow.metadata.get(_JUDGED)
+            policy, judged = flow.metadata.get(_JUDGED, (None, None))
             if flow.response is None or judged is None or judged.response is not None:
                 return  # our own answer
             query = self._query(flow)
+            if policy is not self._policy:  # replaced meanwhile: the whole query is judged by it
+                judged = self._judge(query, flow)
+                if judged.response is not None:
+                    self._answer(flow, query, judged)
+                    return
             response = dns.message.from_wire(flow.response.packed)
             answer = sinkhole.read(response, self._names, self._policy)
             if judged.decision is not None and judged.decision.rule == "relay:servers":
@@ -72,6 +81,10 @@ class NameJudge:
                 query, client, local, judged, answer, self._names, self._policy, minute_of_week()
             )
             self._answer(flow, query, concluded)
+
+    def _judge(self, query: dns.message.QueryMessage, flow: DNSFlow) -> sinkhole.Judged:
+        client, local = _parties(flow)
+        return sinkhole.judge(query, client, local, self._names, self._policy, minute_of_week())
 
     def _query(self, flow: DNSFlow) -> dns.message.QueryMessage:
         query = exchange.parse(flow.request.packed)
@@ -86,7 +99,7 @@ class NameJudge:
         udp = flow.client_conn.transport_protocol == "udp"
         flow.response = DNSMessage.unpack(exchange.to_wire(query, judged.response, udp=udp))
         if judged.records:
-            self._record(list(judged.records))
+            self._record(decided_by(self._policy.version, judged.records))
 
     @contextlib.contextmanager
     def _closed(self, flow: DNSFlow) -> Iterator[None]:

@@ -74,10 +74,10 @@ class Passing:
                 decision, against = await self._judge(standing, it, one, next(other, by_host))
                 action = "kept" if decision.action == "pass" and not against else "refused"
                 made = it.record("observed", one.rule, _why(one, against))
-                self._folded.add(replace(made, would=action))
+                self._add(standing, replace(made, would=action))
             decision, against = await self._judge(standing, it, by_name, by_host)
             if decision.action == "pass":
-                self._tell(it, decision, against, sealed.context)
+                self._tell(standing, it, decision, against, sealed.context)
                 sealed.passes = not against
         except Exception as error:
             self._failed(sealed.context, error)
@@ -117,12 +117,18 @@ class Passing:
             f"the address too, in `destination`"
         )
 
-    def _tell(self, it: Asked, decision: Decision, against: str, context: Context) -> None:
+    def _add(self, standing: Standing, record: Record) -> None:
+        self._folded.add(replace(record, policy=standing.version))
+
+    def _tell(
+        self, standing: Standing, it: Asked, decision: Decision, against: str, context: Context
+    ) -> None:
         reason = _why(decision, against)
         if not against:
             holds = isinstance(context.client.proxy_mode, _TAKES_UDP) or self._held(it.client)
             reason += f": {_UNSEEN}; {_HELD if holds else _NOT_HELD}"
-        self._folded.add(it.record("refused" if against else "kept", decision.rule, reason))
+        action = "refused" if against else "kept"
+        self._add(standing, it.record(action, decision.rule, reason))
 
     def _broken(self, context: Context) -> bool:
         """What is not TLS came on a connection that passed; whether it may go on."""
@@ -131,7 +137,7 @@ class Passing:
         if not watches:
             reason += ": it is ended"
         record = asked_of(context).record("blocked", "default:tls", reason)
-        self._folded.add(in_mode(record, self._standing.config.mode))
+        self._add(self._standing, in_mode(record, self._standing.config.mode))
         return watches
 
     def _failed(self, context: Context, error: Exception) -> None:
@@ -139,7 +145,8 @@ class Passing:
         logger.error("TLS could not be judged: %r", error, exc_info=error)
         try:
             reason = f"it could not be judged, so it is opened: {error!r}"
-            self._folded.add(asked_of(context).record("refused", "default:on_error", reason))
+            record = asked_of(context).record("refused", "default:on_error", reason)
+            self._add(self._standing, record)
         except Exception as second:
             logger.error("nor could that be recorded: %r", second)
 

@@ -30,8 +30,8 @@ Judge = Callable[[bytes], bytes | None]
 class Line:
     """One direction of one connection."""
 
-    def __init__(self, subprotocol: str, *, lenient: bool) -> None:
-        self._segments = Segments(subprotocol, _MOST_HELD, lenient=lenient)
+    def __init__(self, subprotocol: str) -> None:
+        self._segments = Segments(subprotocol, _MOST_HELD)
         self._types: deque[bool] = deque()  # whether each message that is held is text
         self._sent: deque[bytes] = deque()  # injected by us, and not come by yet
 
@@ -44,8 +44,12 @@ class Line:
         """Whether nothing of it is held or on its way."""
         return not (self._segments.held or self._sent)
 
-    def take(self, flow: http.HTTPFlow, message: WebSocketMessage, judge: Judge) -> None:
-        """Judges a message that came, and lets go on what may. Raises PayloadBlocked."""
+    def take(
+        self, flow: http.HTTPFlow, message: WebSocketMessage, judge: Judge, *, lenient: bool
+    ) -> None:
+        """Judges a message that came, and lets go on what may. Raises PayloadBlocked. `lenient` as
+        in `Segments`."""
+        self._segments.lenient = lenient
         content = message.content
         if message.injected:
             if self._sent and self._sent[0] == content:
@@ -81,8 +85,7 @@ class Line:
 class Sockets:
     """The lines of every open connection."""
 
-    def __init__(self, *, lenient: bool) -> None:
-        self._lenient = lenient
+    def __init__(self) -> None:
         self._lines: dict[tuple[str, Direction], Line] = {}
 
     def line(self, flow: http.HTTPFlow, direction: Direction) -> Line:
@@ -91,7 +94,7 @@ class Sockets:
         if line is None:
             headers = flow.response.headers if flow.response else http.Headers()
             subprotocol = headers.get("sec-websocket-protocol", "")
-            line = self._lines[key] = Line(subprotocol, lenient=self._lenient)
+            line = self._lines[key] = Line(subprotocol)
         return line
 
     def end(self, flow: http.HTTPFlow) -> list[Direction]:

@@ -92,16 +92,25 @@ class Lines:
     """An endless body of lines (server-sent events, NDJSON): each is judged when it is whole.
 
     After a line that must not pass, nothing does; nor after one beyond `limit` bytes, unless
-    `too_large`, which is called then, says that it goes on all the same."""
+    `too_large`, which is called then, says that it goes on all the same. While `is_free` says so,
+    pieces go on as they come; the policy may change in between."""
 
-    def __init__(self, judge: Judge, limit: int, too_large: Callable[[], bool]) -> None:
-        self._judge, self._limit, self._too_large = judge, limit, too_large
+    def __init__(
+        self,
+        judge: Judge,
+        limit: int,
+        too_large: Callable[[], bool],
+        is_free: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._judge, self._limit, self._too_large, self._is_free = judge, limit, too_large, is_free
         self._rest = b""
         self._closed = False
 
     def __call__(self, data: bytes) -> list[bytes]:
         if self._closed:
             return []
+        if not self._rest and self._is_free():
+            return [data] if data else []
         whole, newline, rest = (self._rest + data).rpartition(b"\n")
         whole += newline
         if not data:

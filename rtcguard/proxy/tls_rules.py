@@ -77,10 +77,11 @@ class Standing:
 
     config: Config
     names: Names
+    version: str  # of the policy
 
     @classmethod
     def of(cls, policy: Policy) -> "Standing":
-        return cls(policy.config, names_of(policy.config))
+        return cls(policy.config, names_of(policy.config), policy.version)
 
     def ask(self, it: Asked, site: str) -> Decision:
         subject = Subject(

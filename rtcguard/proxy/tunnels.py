@@ -21,12 +21,14 @@ from mitmproxy.proxy.layers.tcp import TCPLayer
 
 from rtcguard.errors import ParseError
 from rtcguard.network import stream, stun
+from rtcguard.policy.model import Policy
 
 SILENCE: Final = 0.5  # seconds; a client that is silent for so long waits for the server to speak
 LINGER: Final = 5.0  # seconds that a refused client is given to read its answers and to go
 
 Answer = Callable[[bytes, Context], bytes | None]
 Failed = Callable[[Context, Exception], object]
+Holds = Callable[["Question"], bool]
 
 
 @dataclass
@@ -36,7 +38,8 @@ class Question:
 
     `message` is None where it begins as STUN and cannot be read; or `other` says what it is, for
     people, and `protocol` in the word that rules have for it (`rule.FLOWS`). `told`: the same of
-    this flow is in the ledger already."""
+    this flow is in the ledger already. It may be asked again: `policy` is the one by which `passes`
+    was set."""
 
     context: Context
     message: stun.Message | None
@@ -44,6 +47,7 @@ class Question:
     protocol: str = ""
     told: bool = False
     passes: bool = False
+    policy: Policy | None = None
 
 
 @dataclass
@@ -91,13 +95,16 @@ class _State(Enum):
 class Raw(layer.Layer):
     """A tunnel's bytes in both directions, as TCPLayer relays them, but for STUN."""
 
-    def __init__(self, context: Context, answer: Answer, failed: Failed) -> None:
+    def __init__(self, context: Context, answer: Answer, failed: Failed, holds: Holds) -> None:
         """`answer` gives the datagram for one STUN message that is refused; None: silence.
-        `failed` tells of a fault, by which the flow ends."""
+        `failed` tells of a fault, by which the flow ends. `holds`: whether what was decided of a
+        flow still is; where not, it is asked again."""
         super().__init__(context)
         self._relay = TCPLayer(context, ignore=True)
         self._answer = answer
         self._failed = failed
+        self._holds = holds
+        self._question: Question | None = None  # by which it passes
         self._state = _State.DECIDING
         self._held = b""
         self._past = b""  # the end of what went on before it
@@ -135,6 +142,11 @@ class Raw(layer.Layer):
             case _State.DECIDING if not isinstance(event, events.Start):
                 yield from self._go_on(_State.WATCHING)
                 yield from self._relay.handle_event(event)
+            case _State.PASSING if isinstance(event, events.DataReceived):
+                if (yield from self._still_passes()):
+                    yield from self._relay.handle_event(event)
+                else:
+                    yield from self._end()
             case _State.WATCHING | _State.PASSING:
                 yield from self._relay.handle_event(event)
             case _State.REFUSED if sent:
@@ -190,6 +202,7 @@ class Raw(layer.Layer):
             question = Question(self.context, None)
         yield RawFlowHook(question)
         if question.passes:
+            self._question = question
             yield from self._go_on(_State.PASSING)
             return
         self._state = _State.REFUSED
@@ -199,6 +212,13 @@ class Raw(layer.Layer):
         yield self._timer
         self._refused = self._splitter()
         yield from self._refuse(self._held)
+
+    def _still_passes(self) -> CommandGenerator[bool]:
+        """Whether the policy that is in force now lets the flow go on, too."""
+        assert self._question is not None
+        if not self._holds(self._question):
+            yield RawFlowHook(self._question)
+        return self._question.passes
 
     def _go_on(self, state: _State) -> CommandGenerator[None]:
         """Relays what was held, and all that follows."""

@@ -2,7 +2,7 @@
 the proxy. A child of the addon in `addon.py`."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -16,7 +16,7 @@ from rtcguard.network import responder, stream, stun
 from rtcguard.network.clock import minute_of_week
 from rtcguard.policy.decide import Decision, approved_hosts, decide_tunnel, decide_udp
 from rtcguard.policy.model import HostPort, Policy
-from rtcguard.policy.record import Record
+from rtcguard.policy.record import Record, decided_by
 from rtcguard.policy.rule import Mode, Subject
 from rtcguard.policy.told import DONE_TO_FLOWS, DONE_TO_NAMES, in_mode, told
 from rtcguard.proxy.datagrams import Datagrams
@@ -40,8 +40,16 @@ class Turn:
     ) -> None:
         self._policy = policy
         self._passing = passing
-        self._record = record
+        self._hand_over = record
         self._names = Resolved()
+
+    def use(self, policy: Policy) -> None:
+        """From now on this policy decides; flows that pass already are asked about once more."""
+        self._policy = policy
+
+    def holds(self, question: Question) -> bool:
+        """Whether what was decided of a flow was decided by the policy that is in force."""
+        return question.policy is self._policy
 
     def next_layer(self, next_layer: layer.NextLayer) -> None:
         """Takes over UDP, what mitmproxy would relay unread, and STUN that it takes for DNS by its
@@ -54,7 +62,9 @@ class Turn:
                 # A layer that mitmproxy chose adds itself to these, and may bring others.
                 del context.layers[1:]
                 reader = layers.DNSLayer(context) if _is_dns(context) else None
-                next_layer.layer = Datagrams(context, self._answer, self._failed, reader)
+                next_layer.layer = Datagrams(
+                    context, self._answer, self._failed, self.holds, reader
+                )
             else:
                 self._take_raw(next_layer)
         except Exception as error:  # mitmproxy would go on with its own choice
@@ -77,27 +87,32 @@ class Turn:
 
     def _raw(self, context: Context, instead_of: layer.Layer) -> Raw:
         context.layers.remove(instead_of)
-        return Raw(context, self._answer, self._failed)
+        return Raw(context, self._answer, self._failed, self.holds)
 
     async def raw_flow(self, question: Question) -> None:
         """Decides a flow, and records it. A failure leaves it refused."""
-        config, flow = self._policy.config, _flow(question.context)
+        policy, flow = self._policy, _flow(question.context)
+        question.policy, config, passed = policy, policy.config, question.passes
         passes = config.mode == "monitor"
         try:
-            decision = await self._decide(question, flow)
+            decision = await self._decide(question, flow, policy)
             passes |= decision.action in ("keep", "observe")
-            if passes or not question.told:
-                record, done = self._enforced(question, flow, decision), _done(question)
-                self._record(list(told(record, decision, config.mode, done)))
+            # That one goes on passing is no news, and each kind that is refused is told once.
+            if passes != passed or (not passes and not question.told):
+                record = self._enforced(question, flow, decision, policy)
+                self._record(policy, told(record, decision, config.mode, _done(question)))
         except Exception as error:
             passes |= config.on_error == "pass"
             action = "observed" if config.on_error == "pass" else "blocked"
-            self._tell_failure(question.context, error, action, config.mode)
+            self._tell_failure(question.context, error, action, policy, config.mode)
         question.passes = passes
 
-    async def _decide(self, question: Question, flow: "_Flow") -> Decision:
-        message, config = question.message, self._policy.config
-        approved = await self._approves(flow)
+    def _record(self, policy: Policy, records: Iterable[Record]) -> None:
+        self._hand_over(decided_by(policy.version, records))
+
+    async def _decide(self, question: Question, flow: "_Flow", policy: Policy) -> Decision:
+        message, config = question.message, policy.config
+        approved = await self._approves(flow, policy)
         if question.other:
             subject = self._subject(flow, question.protocol, "turns")
             return decide_udp(config, subject, question.other, approved=approved)
@@ -128,7 +143,9 @@ class Turn:
             minute=minute_of_week(),
         )
 
-    def _enforced(self, question: Question, flow: "_Flow", decision: Decision) -> Record:
+    def _enforced(
+        self, question: Question, flow: "_Flow", decision: Decision, policy: Policy
+    ) -> Record:
         """The record of a flow, made of its first message, as it is where the mode is `enforce`."""
         message = question.message
         action = DONE_TO_FLOWS[decision.action]
@@ -140,7 +157,7 @@ class Turn:
         if decision.action in ("keep", "observe"):
             return flow.record("stun", action, decision.rule, f"{what}: {decision.reason}")
         if message is not None and message.message_class == stun.REQUEST:
-            (made,) = responder.answer(message.raw, flow.client, flow.server, self._policy).records
+            (made,) = responder.answer(message.raw, flow.client, flow.server, policy).records
             reason = f"{made.reason}; {decision.reason}"
             return replace(made, name=flow.name, user=flow.user, rule=decision.rule, reason=reason)
         reason = f"{what}: not passed on; {decision.reason}"
@@ -152,23 +169,28 @@ class Turn:
 
     def _failed(self, context: Context, error: Exception) -> None:
         """Tells of a fault by which a flow was ended."""
-        self._tell_failure(context, error, "blocked")
+        self._tell_failure(context, error, "blocked", self._policy)
 
     def _tell_failure(
-        self, context: Context, error: Exception, action: str, mode: Mode = "enforce"
+        self,
+        context: Context,
+        error: Exception,
+        action: str,
+        policy: Policy,
+        mode: Mode = "enforce",
     ) -> None:
         """This must not fail itself, whatever is broken."""
         logger.error("a flow could not be judged: %r", error, exc_info=error)
         try:
             reason = f"it could not be judged: {error!r}"
             record = _flow(context).record("stun", action, "default:on_error", reason)
-            self._record([in_mode(record, mode)])
+            self._record(policy, [in_mode(record, mode)])
         except Exception as second:
             logger.error("nor could that be recorded: %r", second)
 
-    async def _approves(self, flow: "_Flow") -> bool:
+    async def _approves(self, flow: "_Flow", policy: Policy) -> bool:
         """Whether a flow's server is an approved one, by its name or by an address of it."""
-        approved = approved_hosts(self._policy.config.relay, flow.transport)
+        approved = approved_hosts(policy.config.relay, flow.transport)
         host, port = flow.server
         if (addresses.canonical(host), port) in approved:
             return True

@@ -17,8 +17,8 @@ from mitmproxy.proxy import mode_specs
 from mitmproxy.proxy.layers.modes import Socks5AuthData
 
 from rtcguard.ice import address as addresses
+from rtcguard.policy.model import Policy
 from rtcguard.policy.record import Record
-from rtcguard.policy.users import User
 from rtcguard.proxy.bodies import LIMIT
 from rtcguard.proxy.flows import UNREAD, USER, head_of
 from rtcguard.proxy.folded import Folded
@@ -42,8 +42,9 @@ class Users:
 
     name = "rtcguard-users"
 
-    def __init__(self, users: tuple[User, ...], record: Callable[[list[Record]], object]) -> None:
-        self._passwords = Passwords(users)
+    def __init__(self, policy: Policy, record: Callable[[list[Record]], object]) -> None:
+        self._passwords = Passwords(policy.users)
+        self._version = policy.version
         self._folded = Folded(record)
 
     def load(self, loader: addonmanager.Loader) -> None:
@@ -53,9 +54,10 @@ class Users:
     def running(self) -> None:
         self._say()
 
-    def use(self, users: tuple[User, ...]) -> None:
+    def use(self, policy: Policy) -> None:
         """Another table from now on; who has signed in on a connection stays so while it lasts."""
-        self._passwords.use(users)
+        self._passwords.use(policy.users)
+        self._version = policy.version
         self._say()
 
     def _say(self) -> None:
@@ -122,6 +124,7 @@ class Users:
                 client=client,
                 rule="users",
                 reason=f"signing in as {whom}: {verdict.value}",
+                policy=self._version,
             )
         )
         return verdict

@@ -13,7 +13,8 @@ offers      approved servers put into lists; `links`: into HTTP headers; `liveki
 segments    messages that a protocol cuts over several of WebSocket
 """
 
+from rtcguard.signaling.judge import forget
 from rtcguard.signaling.message import Message, Rewrite
 from rtcguard.signaling.rewriter import rewrite
 
-__all__ = ["Message", "Rewrite", "rewrite"]
+__all__ = ["Message", "Rewrite", "forget", "rewrite"]

@@ -88,6 +88,11 @@ def _remembered(_config: _Same, _parties: tuple[str, ...], _confirmed: str) -> _
     return _Memory()
 
 
+def forget() -> None:
+    """Lets go of what was decided by configurations that are replaced, and of these themselves."""
+    _remembered.cache_clear()
+
+
 class Judge:
     """The findings of one message so far."""
 

@@ -33,7 +33,7 @@ class Segments:
         is_mqtt = subprotocol.strip().lower() in _MQTT
         self._cutter: _Cutter = _Mqtt() if is_mqtt else _Firebase()
         self._limit = limit
-        self._lenient = lenient
+        self.lenient = lenient
         self._held: list[bytes] = []
         self._size = 0
         self._lost = False  # what was held of this message does not pass, so its rest does not
@@ -58,7 +58,7 @@ class Segments:
         self._held.append(content)
         self._size += len(content)
         if self._size > self._limit or len(self._held) > _MOST_PIECES:
-            if self._lenient:
+            if self.lenient:
                 return [self._released()]
             self._lost = True
         if self._lost:

@@ -401,6 +401,10 @@ def test_the_keeper(
             look()
             assert "turn.example cannot be resolved (no such name)" in caplog.text
             assert "2001:db8::1 . udp . 3478" in let_through(wires)  # until its time ends
+            other = replace(named, relay=replace(named.relay, servers=()))
+            fresh = Keeper(other, gateway.text(other), reports.append, asking(server))
+            within(wires.lab.gateway, lambda: asyncio.run(fresh.look()))
+            assert not let_through(wires)  # what another configuration approved is closed
             told = len(reports)
             wires.lab.run(wires.lab.gateway, "nft", "flush", "chain", "inet", "rtcguard", "judge")
             look()

@@ -1,6 +1,7 @@
 """The processes of `rtcguard run`: watched, started again, ended together."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -63,8 +64,10 @@ def test_it_says_where_everything_is(tmp_path: Path) -> None:
             f"CA      {run.state}/ca/mitmproxy-ca-cert.pem",
             f"ledger  {run.state}/ledger.sqlite3",
             "relay   turn:192.0.2.1",
+            run.lines[5],
             "ready",
         ]
+        assert re.fullmatch("policy  [0-9a-f]{12}", run.lines[5])
         assert (run.state / "ca" / "mitmproxy-ca-cert.pem").is_file()
         assert (run.state / "guard.key").stat().st_mode & 0o077 == 0
         assert run.state.stat().st_mode & 0o077 == 0

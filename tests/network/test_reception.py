@@ -25,6 +25,24 @@ def told(one: Reception) -> list[Record]:
     return one.records(NOON) + one.rest()
 
 
+def test_each_packet_is_told_as_what_its_own_policy_decided() -> None:
+    """What was counted when the policy is replaced, too."""
+    policies = Policy(Config()), Policy(Config(stun=Stun(answer="decoy")))
+    one = Reception(policies[0])
+    for policy in (*policies, policies[0]):
+        one.use(policy)
+        for _ in range(5):
+            one.judge(PLAIN, ("127.0.0.1", 5), SERVER, NOON)
+    found = [(record.policy, "403" in record.reason, record.count) for record in told(one)]
+    first, second = (policy.version for policy in policies)
+    # The first of each is told at once, the others as one.
+    assert found == [
+        *((first, True, 1), (first, True, 4)),
+        *((second, False, 1), (second, False, 4)),
+        *((first, True, 1), (first, True, 4)),
+    ]
+
+
 @pytest.mark.parametrize(
     ("host", "near"),
     [

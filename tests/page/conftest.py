@@ -48,7 +48,7 @@ SETTINGS = guard.GuardSettings(
     servers=(RELAY,),
     site_servers="drop",
     report_path=REPORT_PATH,
-    token=report.mint_token(KEY, CLIENT, HOST),
+    token="",
 )
 
 
@@ -84,7 +84,9 @@ class Site:
         data = body.encode() if isinstance(body, str) else body
         headers = {"Content-Type": content_type}
         if guarded:
-            script = guard.script(self.settings)
+            terms = report.Terms(self.settings.mode, self.settings.site_servers)
+            token = report.mint_token(KEY, CLIENT, HOST, terms)
+            script = guard.script(replace(self.settings, token=token))
             kind = types.read(content_type)
             inserter = html.Inserter(script, kind.charset, xml=kind.is_xml)
             data = inserter.feed(data) + inserter.finish()
@@ -109,7 +111,7 @@ class Site:
         for body in list(self.reports):
             yield from report.read_report(
                 body, key=KEY, site=HOST, client=CLIENT, settings=self.settings
-            )
+            ).records
 
 
 def _handler(site: Site) -> type[BaseHTTPRequestHandler]:

@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 
 from rtcguard.errors import ParseError
 from rtcguard.page.guard import GuardSettings
-from rtcguard.page.report import mint_token, read_report, verify_token
+from rtcguard.page.report import Terms, mint_token, read_report, read_token
 from rtcguard.policy.decide import PAGES_BY_DEFAULT, Decision
 from rtcguard.policy.record import ACTIONS, Record
 
 KEY = b"key"
 CLIENT = "10.0.0.7"
 SITE = "meet.example.org"
-TOKEN = mint_token(KEY, CLIENT, SITE)
+TERMS = Terms("relay", "drop", "0123456789ab")
+TOKEN = mint_token(KEY, CLIENT, SITE, TERMS)
 SETTINGS = GuardSettings(
     mode="relay",
     servers=({"urls": ["turn:turn.ours.example"], "username": "u", "credential": "c"},),
@@ -30,10 +31,11 @@ SETTINGS = GuardSettings(
 def read(
     settings: GuardSettings = SETTINGS, decision: Decision = PAGES_BY_DEFAULT, /, **members: Any
 ) -> list[Record]:
-    body = json.dumps({"token": TOKEN, **members}).encode()
+    token = mint_token(KEY, CLIENT, SITE, Terms(settings.mode, settings.site_servers))
+    body = json.dumps({"token": token, **members}).encode()
     return read_report(
         body, key=KEY, site=SITE, client=CLIENT, settings=settings, decision=decision
-    )
+    ).records
 
 
 def connection(settings: GuardSettings, *urls: str) -> list[Record]:
@@ -42,13 +44,56 @@ def connection(settings: GuardSettings, *urls: str) -> list[Record]:
 
 
 def test_a_token_is_good_for_one_client_on_one_site() -> None:
-    assert verify_token(TOKEN, key=KEY, client=CLIENT, site=SITE.upper())
-    assert verify_token(TOKEN, key=KEY, client="::ffff:10.0.0.7", site=SITE)
-    assert not verify_token(TOKEN, key=KEY, client="10.0.0.8", site=SITE)
-    assert not verify_token(TOKEN, key=KEY, client=CLIENT, site="example.org")
-    assert not verify_token(TOKEN, key=b"other", client=CLIENT, site=SITE)
-    assert not verify_token("ü", key=KEY, client=CLIENT, site=SITE)
-    assert mint_token(KEY, CLIENT, SITE) == TOKEN and len(TOKEN) == 32
+    assert read_token(TOKEN, key=KEY, client=CLIENT, site=SITE.upper()) == TERMS
+    assert read_token(TOKEN, key=KEY, client="::ffff:10.0.0.7", site=SITE) == TERMS
+    assert mint_token(KEY, CLIENT, SITE, TERMS) == TOKEN
+
+
+@pytest.mark.parametrize(
+    ("token", "key", "client", "site"),
+    [
+        (TOKEN, KEY, "10.0.0.8", SITE),
+        (TOKEN, KEY, CLIENT, "example.org"),
+        (TOKEN, b"other", CLIENT, SITE),
+        (TOKEN.replace("drop", "keep"), KEY, CLIENT, SITE),
+        (TOKEN.replace("relay", "block"), KEY, CLIENT, SITE),
+        (TOKEN.replace("0123456789ab", "0123456789ac"), KEY, CLIENT, SITE),
+        (TOKEN.replace("relay", "none"), KEY, CLIENT, SITE),
+        ("ü", KEY, CLIENT, SITE),
+        ("", KEY, CLIENT, SITE),
+    ],
+)
+def test_any_other_is_refused(token: str, key: bytes, client: str, site: str) -> None:
+    with pytest.raises(ParseError):
+        read_token(token, key=key, client=client, site=site)
+
+
+@pytest.mark.parametrize(
+    ("mode", "site_servers", "now", "servers_now", "holds"),
+    [
+        ("relay", "drop", "relay", "drop", True),
+        ("block", "drop", "relay", "drop", True),
+        ("relay", "drop", "relay", "keep", True),
+        ("relay", "keep", "relay", "keep", True),
+        ("relay", "keep", "relay", "drop", False),  # it may ask servers that are not approved
+        ("relay", "drop", "block", "drop", False),
+        ("observe", "drop", "relay", "drop", False),  # loaded under `mode: monitor`
+        ("observe", "drop", "observe", "drop", False),
+    ],
+)
+def test_a_laxer_guard_does_not_hold(
+    mode: Any, site_servers: Any, now: Any, servers_now: Any, holds: bool
+) -> None:
+    settings = replace(SETTINGS, mode=now, site_servers=servers_now)
+    assert Terms(mode, site_servers).hold(settings) == holds
+
+
+def test_a_page_is_told_of_as_what_it_was_loaded_as() -> None:
+    """A guard that watches changed nothing, though one that is loaded now would."""
+    body = json.dumps({**ASKED, "token": mint_token(KEY, CLIENT, SITE, Terms("observe", "drop"))})
+    report = read_report(body.encode(), key=KEY, site=SITE, client=CLIENT, settings=SETTINGS)
+    assert {record.action for record in report.records} == {"observed"}
+    assert report.terms.mode == "observe"
 
 
 def test_a_guard_reports_in() -> None:
@@ -164,8 +209,8 @@ ASKED = {"token": TOKEN, "kind": "connection", "policy": "all", "urls": [], "via
             for report in (
                 {"kind": "guard"},
                 {**GUARD, "token": "0" * 32},
-                {**GUARD, "token": mint_token(KEY, CLIENT, "other.example")},
-                {**GUARD, "token": mint_token(KEY, "10.0.0.8", SITE)},
+                {**GUARD, "token": mint_token(KEY, CLIENT, "other.example", TERMS)},
+                {**GUARD, "token": mint_token(KEY, "10.0.0.8", SITE, TERMS)},
                 {**GUARD, "token": 5},
                 {**GUARD, "token": None},
                 {**GUARD, "kind": "other"},
@@ -204,13 +249,13 @@ REPORTS = st.one_of(
 
 
 @given(REPORTS)
-def test_whatever_a_page_writes_makes_records_that_can_be_stored(report: dict[str, Any]) -> None:
-    body = json.dumps(report).encode()
+def test_whatever_a_page_writes_makes_records_that_can_be_stored(written: dict[str, Any]) -> None:
+    body = json.dumps(written).encode()
     try:
-        records = read_report(body, key=KEY, site=SITE, client=CLIENT, settings=SETTINGS)
+        report = read_report(body, key=KEY, site=SITE, client=CLIENT, settings=SETTINGS)
     except ParseError:
         return
-    for record in records:
+    for record in report.records:
         assert record.action in ACTIONS
         told = (record.address, record.destination, record.name, record.ufrag, record.reason)
         assert all(text.encode() is not None and "\x1b" not in text for text in told)

@@ -8,8 +8,11 @@ import pytest
 
 from rtcguard.ledger.event import timestamp
 from rtcguard.ledger.store import Store
+from rtcguard.ledger.writer import stamped
+from rtcguard.policy.model import Config, Page
+from rtcguard.policy.record import Record
 from rtcguard.proxy import confirmed as module
-from rtcguard.proxy.confirmed import Confirmed
+from rtcguard.proxy.confirmed import Confirmed, note
 
 SITE = "a.example"
 
@@ -82,6 +85,35 @@ def test_a_firewall_that_is_silent_holds_nobody(
     assert known.by("10.0.0.1", SITE) == "network"
     up(path, "10.0.0.0/24", seconds=-1)
     assert known.by("10.0.0.1", SITE) == ""
+
+
+def reported(path: Path) -> None:
+    store = Store(path)
+    record = Record(ring="page", kind="guard", action="observed", client="10.0.0.1", site=SITE)
+    store.add(stamped([record], "n"))
+    store.close()
+
+
+@pytest.mark.parametrize("lax", [Config(mode="monitor"), Config(page=Page(guard=False))])
+def test_what_was_reported_before_pages_were_left_alone_does_not_count(
+    path: Path, known: Confirmed, lax: Config
+) -> None:
+    note(path, Config())
+    reported(path)
+    assert known.by("10.0.0.1", SITE) == "page"
+    note(path, lax)
+    note(path, lax)  # it is started again
+    known.forget()
+    assert known.by("10.0.0.1", SITE) == ""
+    time.sleep(0.002)  # times in the ledger are milliseconds
+    note(path, Config())
+    known.forget()
+    assert known.by("10.0.0.1", SITE) == ""
+    time.sleep(0.002)
+    note(path, Config())  # another start: nothing was left alone since
+    reported(path)
+    known.forget()
+    assert known.by("10.0.0.1", SITE) == "page"
 
 
 def test_the_page_comes_first(path: Path, known: Confirmed) -> None:

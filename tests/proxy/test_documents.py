@@ -27,7 +27,7 @@ def script_in(body: bytes) -> str:
 
 
 def token_in(body: bytes) -> str:
-    found = re.search(r'"token":"([0-9a-f]+)"', script_in(body))
+    found = re.search(r'"token":"([0-9a-z-]+)"', script_in(body))
     assert found is not None
     return found[1]
 

@@ -21,7 +21,7 @@ NAVIGATION = {"accept": "text/html", "sec-fetch-dest": "document", "sec-fetch-mo
 def token(proxy: Running, url: str, **headers: str) -> str:
     """The token in a page that was opened through the proxy."""
     _, body = proxy.request("GET", url, headers={**NAVIGATION, **headers})
-    found = re.search(rb'"token":"([0-9a-f]+)"', body)
+    found = re.search(rb'"token":"([0-9a-z-]+)"', body)
     assert found is not None
     return found[1].decode()
 
@@ -78,12 +78,8 @@ def test_a_token_is_of_no_use_to_another_client(
     raw: RawOrigin, own: Running, proxy: Running
 ) -> None:
     """Nor to another proxy, which has a key of its own."""
-    from rtcguard.page.report import mint_token
-
     raw.put("/", PAGE)
     assert sent(own, raw.url, {"token": token(proxy, raw.url + "/"), "kind": "guard"}) == 400
-    keys = {mint_token(b"k", client, "a.example") for client in ("10.0.0.1", "10.0.0.2", "::1")}
-    assert len(keys) == 3
 
 
 READ = "(url) => fetch(url, { headers: { accept: 'text/html' } }).then((r) => r.text())"

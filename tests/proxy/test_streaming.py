@@ -86,6 +86,19 @@ def test_after_a_line_that_must_not_pass_nothing_does() -> None:
     assert through(lines, b"a\n", b"stop\n", b"b\n") == b"A\n"
 
 
+def test_lines_that_need_no_judging_go_on_as_they_come_until_they_do() -> None:
+    """The policy may change in the midst of an endless body."""
+    free = True
+    lines = Lines(upper, 4, unreached, lambda: free)
+    assert lines(b"a\nbcdefghi") == [b"a\nbcdefghi"]  # no limit either
+    free = False
+    assert lines(b"j\nk") == [b"J\n"]
+    free = True
+    assert lines(b"l\n") == [b"KL\n"]  # what is held is judged
+    assert lines(b"m\n") == [b"m\n"]
+    assert through(lines) == b""
+
+
 def test_a_line_beyond_the_limit_is_withheld() -> None:
     told: list[str] = []
     lines = Lines(upper, 4, lambda: told.append("once"))

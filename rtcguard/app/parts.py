@@ -1,0 +1,22 @@
+"""Which processes a configuration asks for, in the order of their start."""
+
+from rtcguard.app import processes
+from rtcguard.app.processes import Settings
+from rtcguard.app.supervisor import Part
+from rtcguard.network import firewall
+
+
+def parts(settings: Settings) -> list[Part]:
+    config = settings.policy.config
+    found = []
+    if config.relay.managed:
+        found.append(Part("relay", processes.relay, takes=False))
+    if config.stun.listen:
+        found.append(Part("stun", processes.stun))
+    if config.sinkhole.listen:
+        found.append(Part("sinkhole", processes.sinkhole))
+    # One after the other: the first makes the certificate authority.
+    found += [Part("proxy", processes.proxy_worker)] * settings.workers
+    if firewall.wanted(config):
+        found.append(Part("gateway", processes.gateway, takes=False))
+    return found
