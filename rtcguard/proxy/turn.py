@@ -102,7 +102,8 @@ class Turn:
                 record = self._enforced(question, flow, decision, policy)
                 self._record(policy, told(record, decision, config.mode, _done(question)))
         except Exception as error:
-            passes |= config.on_error == "pass"
+            # Not what was decided: that could not be told.
+            passes = config.mode == "monitor" or config.on_error == "pass"
             action = "observed" if config.on_error == "pass" else "blocked"
             self._tell_failure(question.context, error, action, policy, config.mode)
         question.passes = passes

@@ -62,7 +62,8 @@ def test_a_fault_of_the_layer_ends_the_flow() -> None:
         raise RuntimeError("broken")
 
     context = context_of("192.0.2.1", 3478)
-    flow = Datagrams(context, broken, lambda context, error: told.append(error), None)
+    failed = lambda context, error: told.append(error)  # noqa: E731
+    flow = Datagrams(context, broken, failed, lambda question: True, None)
     list(flow.handle_event(events.Start()))
     (hook,) = from_client(flow, BINDING)
     (closing,) = flow.handle_event(events.HookCompleted(hook))
