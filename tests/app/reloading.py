@@ -13,9 +13,19 @@ from pathlib import Path
 from rtcguard.app import control
 from rtcguard.app.reload import Outcome
 from rtcguard.network import stun
+from tests.origin import free_port
 from tests.process import Running
 
 BINDING = stun.encode(stun.BINDING, stun.REQUEST, b"transactions")
+
+
+def free_for_both() -> int:
+    """A port that nothing has for UDP, nor for TCP."""
+    while True:
+        port = free_port()
+        with socket.socket(type=socket.SOCK_DGRAM) as held, contextlib.suppress(OSError):
+            held.bind(("127.0.0.1", port))
+            return port
 
 
 def eventually(check: Callable[[], object], seconds: float = 60) -> bool:

@@ -25,6 +25,7 @@ from tests.app.reloading import (
     children,
     descriptors,
     eventually,
+    free_for_both,
     memory,
     rows,
     taken,
@@ -32,7 +33,7 @@ from tests.app.reloading import (
     written,
 )
 from tests.origin import free_port, serve
-from tests.process import Running, environment, free_udp_port, rtcguard, running
+from tests.process import Running, environment, rtcguard, running
 from tests.proxy.far_sides import connect_through, listening
 from tests.zone import Zone
 
@@ -96,7 +97,7 @@ class Load:
 def test_every_message_is_judged_by_one_policy(tmp_path: Path) -> None:
     """While the configuration changes back and forth: none is lost, none sees half of a policy, no
     connection ends, and each event names the policy that it was decided by."""
-    port, names = free_udp_port(), free_udp_port()
+    port, names = free_for_both(), free_for_both()
     zone = Zone()
     zone.add("n7.example A 192.0.2.7")
     zone.add("n8.example A 192.0.2.8")
@@ -184,7 +185,7 @@ def responder(port: int, mode: str = "refuse") -> str:
 
 def test_whatever_way_a_file_changes(tmp_path: Path) -> None:
     """Written, replaced, turned by a link, included, a secret's; and asked for by SIGHUP."""
-    port = free_udp_port()
+    port = free_for_both()
     with running(tmp_path, responder(port)) as run:
         heard = told(run)
         file = run.log.with_name("rtcguard.yaml")
@@ -239,7 +240,7 @@ def test_whatever_way_a_file_changes(tmp_path: Path) -> None:
 
 
 def test_what_is_wrong_changes_nothing_and_is_said(tmp_path: Path) -> None:
-    port = free_udp_port()
+    port = free_for_both()
     with running(tmp_path, responder(port)) as run:
         version = asked(run).policy
         file = written(run, responder(port, "decoy") + "oops: 1\n")
@@ -267,7 +268,7 @@ def test_what_is_wrong_changes_nothing_and_is_said(tmp_path: Path) -> None:
 
 
 def test_it_ends_well_where_it_was_mended(tmp_path: Path) -> None:
-    config = responder(free_udp_port())
+    config = responder(free_for_both())
     with running(tmp_path, config) as run:
         version = asked(run).policy
         written(run, "oops\n")
@@ -283,7 +284,7 @@ def test_it_ends_well_where_it_was_mended(tmp_path: Path) -> None:
 
 def test_where_it_listens_changes(tmp_path: Path) -> None:
     """The process is started again; where that cannot be, everything is as it was."""
-    first, second, third, names = (free_udp_port() for _ in range(4))
+    first, second, third, names = (free_for_both() for _ in range(4))
     with running(tmp_path, responder(first)) as run:
         before = asked(run).policy
         outcome = taken(run, responder(second))
@@ -339,7 +340,7 @@ def test_where_the_proxy_listens_changes(tmp_path: Path) -> None:
 
 def test_a_process_that_dies_in_the_midst_of_it(tmp_path: Path) -> None:
     """It is held when it is given the policy, and killed: it comes back with the new one."""
-    port = free_udp_port()
+    port = free_for_both()
     with running(tmp_path, responder(port)) as run:
         (stun_process,) = [pid for pid in children(run.process.pid) if _has(pid, port)]
         os.kill(stun_process, signal.SIGSTOP)
@@ -367,7 +368,7 @@ def _has(pid: int, port: int) -> bool:
 
 def test_a_process_that_cannot_be_started_again_is_tried_again(tmp_path: Path) -> None:
     """Its port is taken for a moment; the run goes on."""
-    port = free_udp_port()
+    port = free_for_both()
     with running(tmp_path, responder(port)) as run:
         (stun_process,) = [pid for pid in children(run.process.pid) if _has(pid, port)]
         with socket.socket(type=socket.SOCK_DGRAM) as taking:
@@ -403,7 +404,7 @@ def test_it_can_be_ended_before_it_is_ready(tmp_path: Path) -> None:
 
 
 def test_many_reloads_take_nothing(tmp_path: Path) -> None:
-    port = free_udp_port()
+    port = free_for_both()
 
     def config(number: int) -> str:
         rules = "".join(

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from rtcguard.app.settings import read_config
 from rtcguard.cli.main import COMMANDS
+from rtcguard.policy.version import version_of
 from tests.origin import free_port
 from tests.process import rtcguard, running
 
@@ -309,6 +311,7 @@ def test_explain_as_json(tmp_path: Path) -> None:
     made = rtcguard(["explain", "--config", str(config), *asked, "--json"], tmp_path)
     where = {"file": str(config), "speaks": True}
     assert json.loads(made.stdout) == {
+        "policy": version_of(read_config(config)),
         "what": "outbound host candidate, udp 192.168.7.5",
         "action": "keep",
         "rule": "office",

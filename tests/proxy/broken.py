@@ -18,6 +18,7 @@ from rtcguard.proxy.addon import RtcGuard
 from rtcguard.proxy.confirmed import Confirmed
 from rtcguard.proxy.modes import choose
 from rtcguard.proxy.service import serve
+from rtcguard.proxy.users import Users
 from rtcguard.web.site import site
 
 
@@ -35,13 +36,12 @@ def ready() -> None:
 async def main() -> None:
     port, folder, config = int(sys.argv[1]), Path(sys.argv[2]), load(sys.argv[3], "config")
     Store(folder / "ledger").close()
-    guard = RtcGuard(
-        Policy(config), b"key", record, Confirmed(folder / "ledger"), site(folder / "none")
-    )
+    policy = Policy(config)
+    guard = RtcGuard(policy, b"key", record, Confirmed(folder / "ledger"), site(folder / "none"))
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stopped.set)
     modes = choose(config, tuple(sys.argv[4:]), ("127.0.0.1", port))
-    await serve(config, modes, folder / "ca", guard, ready, stopped)
+    await serve(config, modes, folder / "ca", Users(policy, record), guard, ready, stopped)
 
 
 logging.basicConfig(level=logging.WARNING)

@@ -14,6 +14,7 @@ from rtcguard.network import stun
 from rtcguard.policy.model import Policy
 from rtcguard.policy.record import Record
 from rtcguard.proxy.datagrams import IDLE, MOST, Datagrams, refuse_quic
+from rtcguard.proxy.passing import Passing
 from rtcguard.proxy.tunnels import Ended, RawFlowHook
 from rtcguard.proxy.turn import Turn
 
@@ -34,11 +35,16 @@ def context_of(host: str, port: int, mode: str = "wireguard") -> Context:
     return made
 
 
+def turn_of(records: list[Record]) -> Turn:
+    passing = Passing(Policy(), records.extend, lambda client: False)
+    return Turn(Policy(), records.extend, passing)
+
+
 def chosen(context: Context, first: bytes, turn: Turn | None = None) -> layer.Layer | None:
     """What becomes of a flow, whatever mitmproxy chose."""
     asked = layer.NextLayer(context)
     asked.events = [events.DataReceived(context.client, first)]
-    (turn or Turn(Policy(), lambda records: None)).next_layer(asked)
+    (turn or turn_of([])).next_layer(asked)
     return asked.layer
 
 
@@ -77,7 +83,7 @@ def test_a_fault_of_the_choice_ends_the_flow(monkeypatch: pytest.MonkeyPatch) ->
     records: list[Record] = []
     context = context_of("192.0.2.1", 53)
     monkeypatch.setattr(DNSLayer, "__init__", lambda self, context: 1 / 0)
-    flow = chosen(context, b"", Turn(Policy(), records.extend))
+    flow = chosen(context, b"", turn_of(records))
     assert isinstance(flow, Ended)
     (closing,) = flow.handle_event(events.Start())
     assert isinstance(closing, commands.CloseConnection)
