@@ -10,6 +10,7 @@ import pytest
 from rtcguard.app.settings import read_config
 from rtcguard.cli.main import COMMANDS, load
 from rtcguard.policy import load as loader
+from rtcguard.policy.export import JsonLines, OpenTelemetry
 from rtcguard.policy.model import Config, RelayServer
 from rtcguard.policy.rule import Match
 from tests.lab.requirements import COMMANDS as COMMANDS_OF_LAB
@@ -63,6 +64,7 @@ def keys(value: Any) -> set[str]:
 def test_every_key_is_explained() -> None:
     text = PERSONAL.read_text()
     known = keys(Config()) | keys(Match()) | keys(RelayServer(()))
+    known |= keys(JsonLines("")) | keys(OpenTelemetry("")) | {"to", "address", "format"}
     assert not [key for key in known if f"{key}:" not in text and f"{key}, " not in text]
     fields = {field.name for field in dataclasses.fields(Config) if field.compare}
     assert set(loader._TOP) - {"include", "networks", "sites"} == fields

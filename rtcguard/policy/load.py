@@ -11,7 +11,7 @@ from typing import Any, Final
 import yaml
 
 from rtcguard.errors import ConfigError, Mistake, ParseError
-from rtcguard.policy import match_values, model, network_keys, relay_keys, rule_keys
+from rtcguard.policy import export_keys, match_values, model, network_keys, relay_keys, rule_keys
 from rtcguard.policy.include import Part, Parts, Read, Source, include
 from rtcguard.policy.rule import Rule
 from rtcguard.policy.yaml_reader import (
@@ -208,6 +208,8 @@ _TOP: Keys = {
             ),
         },
     ).about("The record of what tried to leak."),
+    "exports": export_keys.exports.about("Where events go beside the ledger, as they come."),
+    "metrics": export_keys.metrics.about("Figures for Prometheus."),
     "web": section(
         model.Web,
         {"listen": _not_yet("the local site", optional(host_port), None).about("Always null.")},

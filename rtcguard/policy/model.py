@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from rtcguard.errors import Mistake
 from rtcguard.ice.server import IceServer
+from rtcguard.policy.export import Export
 from rtcguard.policy.rule import Network, Rule
 from rtcguard.policy.rules import Rules
 from rtcguard.policy.users import User
@@ -143,6 +144,11 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True)
+class Metrics:
+    listen: HostPort | None = None  # where Prometheus asks; None: nothing is measured
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole file. What is not written has the default that stands here: the safe one."""
 
@@ -160,6 +166,8 @@ class Config:
     upstream: Upstream = field(default_factory=Upstream)
     users: Users = field(default_factory=Users)
     ledger: Ledger = field(default_factory=Ledger)
+    exports: tuple[Export, ...] = ()
+    metrics: Metrics = field(default_factory=Metrics)
     web: Web = field(default_factory=Web)
     files: tuple[str, ...] = field(default=(), compare=False)  # all that were read, the main first
     warnings: tuple[Mistake, ...] = field(default=(), compare=False)  # what is allowed, and odd
