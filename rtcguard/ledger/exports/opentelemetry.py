@@ -1,6 +1,6 @@
 """OpenTelemetry logs over HTTP (OTLP/HTTP, JSON, gzip), to a collector or a vendor's endpoint.
 
-An answer of 200 is the acknowledgement. What else is answered means: try again, with the one
+An answer of 200, or another 2xx, is the acknowledgement. What else is answered means: try again, with the one
 exception of an event that is refused by itself while others are taken (400, 413, 422): it is
 given up, and counted. So a wrong token or a wrong path loses nothing while it is being mended.
 """
@@ -58,7 +58,7 @@ class OpenTelemetrySink:
         while parts:
             part = parts.pop()
             answer = self._post(otlp.request(part, self._now()))
-            if answer.status == 200:
+            if 200 <= answer.status < 300:
                 taken += len(part)
                 refused += min(len(part), otlp.rejected(answer.body)[0])
             elif answer.status in _REFUSED and len(part) > 1:
