@@ -1,8 +1,8 @@
 """OpenTelemetry logs over HTTP (OTLP/HTTP, JSON, gzip), to a collector or a vendor's endpoint.
 
-An answer of 200, or another 2xx, is the acknowledgement. What else is answered means: try again, with the one
-exception of an event that is refused by itself while others are taken (400, 413, 422): it is
-given up, and counted. So a wrong token or a wrong path loses nothing while it is being mended.
+An answer of 200, or another 2xx, is the acknowledgement. What else is answered means: try again,
+with the one exception of an event that is refused by itself while others are taken (400, 413, 422):
+it is given up, and counted. So a wrong token or a wrong path loses nothing while it is mended.
 """
 
 import contextlib
