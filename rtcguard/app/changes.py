@@ -9,7 +9,7 @@ from rtcguard.policy.version import changed
 SECRETS: Final = "relay.servers (secrets)"
 USERS: Final = "users.file (its users)"
 OVERRIDDEN: Final = "listen (the command line has its own)"
-_ALL: Final = ("relay", "stun", "sinkhole", "proxy", "gateway")
+_ALL: Final = ("export", "relay", "stun", "sinkhole", "proxy", "gateway")
 
 # Which processes have to be started again when a key changes; they are closed meanwhile. The others
 # take it between two messages, without losing a connection.
@@ -25,33 +25,35 @@ RESTARTS: Final[dict[str, tuple[str, ...]]] = {
     "relay.managed": (),  # its process comes or goes
     "relay.coturn": ("relay",),
     "inbound": (),
-    "page.guard": (),
+    "page.guard": ("export",),
     "rules": (),
-    "stun.listen": ("stun", "gateway"),
+    "stun.listen": ("export", "stun", "gateway"),
     "stun.answer": (),
     "stun.clients": (),
     "stun.rate": (),
-    "sinkhole.listen": ("sinkhole", "gateway"),
+    "sinkhole.listen": ("export", "sinkhole", "gateway"),
     "sinkhole.upstream": ("sinkhole",),
     "sinkhole.names": (),
     "sinkhole.keep": (),
     "sinkhole.answer": (),
     "sinkhole.clients": (),
-    "gateway.interfaces": ("stun", "proxy", "gateway"),
-    "gateway.own": ("stun", "proxy", "gateway"),
+    "gateway.interfaces": ("export", "stun", "proxy", "gateway"),
+    "gateway.own": ("export", "stun", "proxy", "gateway"),
     "gateway.users": ("gateway",),
     "gateway.transparent": ("proxy", "gateway"),
     "gateway.transparent_port": ("proxy", "gateway"),
     "gateway.resolvers": ("gateway",),
     "gateway.direct": ("gateway",),
     "upstream.proxy": ("proxy",),
-    "upstream.trusted_ca": ("sinkhole", "proxy"),
+    "upstream.trusted_ca": ("export", "sinkhole", "proxy"),
     "ledger.store": _ALL,
     "users.file": (),
     USERS: (),
     "ledger.keep": (),
     "ledger.size": (),
     "ledger.addresses": _ALL,
+    "exports": ("export",),
+    "metrics.listen": ("export", "stun", "sinkhole", "proxy"),
     "web.listen": ("proxy",),
 }
 

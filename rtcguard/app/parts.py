@@ -1,6 +1,6 @@
 """Which processes a configuration asks for, in the order of their start."""
 
-from rtcguard.app import processes
+from rtcguard.app import exporting, processes
 from rtcguard.app.processes import Settings
 from rtcguard.app.supervisor import Part
 from rtcguard.network import firewall
@@ -9,6 +9,8 @@ from rtcguard.network import firewall
 def parts(settings: Settings) -> list[Part]:
     config = settings.policy.config
     found = []
+    if exporting.wanted(config):
+        found.append(Part("export", processes.export, takes=False))
     if config.relay.managed:
         found.append(Part("relay", processes.relay, takes=False))
     if config.stun.listen:

@@ -7,6 +7,7 @@ another policy while they run; the others are started again where it matters to 
 import asyncio
 import contextlib
 import logging
+import os
 import platform
 import signal
 import socket
@@ -20,6 +21,7 @@ from functools import partial
 from rtcguard.app.pipe import Pipe, in_loop, obey
 from rtcguard.app.settings import State
 from rtcguard.errors import StartError
+from rtcguard.ledger.measures import Measures
 from rtcguard.ledger.writer import Writer
 from rtcguard.policy.model import HostPort, Policy
 
@@ -53,7 +55,8 @@ def proxy_worker(settings: Settings, pipe: Pipe) -> None:
         loop, stopped = asyncio.get_running_loop(), asyncio.Event()
         confirmed = Confirmed(settings.state.ledger, settings.state.mask(config))
         shown = site(settings.state.ca_certificate)
-        guard = RtcGuard(settings.policy, settings.key, writer.record, confirmed, shown)
+        timed = measures.rewrites() if measures else None
+        guard = RtcGuard(settings.policy, settings.key, writer.record, confirmed, shown, timed)
 
         users = Users(settings.policy, writer.record)
 
@@ -79,8 +82,9 @@ def proxy_worker(settings: Settings, pipe: Pipe) -> None:
             shared=settings.workers > 1,
         )
 
+    measures = _measures(settings, "proxy")
     try:
-        writer = _writer(settings)
+        writer = _writer(settings, measures)
         asyncio.run(main())
         writer.close()
     except StartError as error:
@@ -94,6 +98,7 @@ def stun(settings: Settings, pipe: Pipe) -> None:
 
     _begin("stun")
     config = settings.policy.config
+    measures = _measures(settings, "stun")
     stop, stopped = socket.socketpair()
 
     def prepare(policy: Policy) -> Callable[[], None]:
@@ -104,12 +109,13 @@ def stun(settings: Settings, pipe: Pipe) -> None:
         return use
 
     try:
-        writer = _writer(settings)
+        writer = _writer(settings, measures)
         with StunServer(
             config.stun.listen,
             settings.policy,
             writer.record,
             transparent=wanted(config),
+            timed=measures.stun_turns() if measures else None,
         ) as server:
             pipe.send(None)
             obey(pipe, prepare, stop.close)
@@ -141,7 +147,7 @@ def sinkhole(settings: Settings, pipe: Pipe) -> None:
         await server.serve(stopped)
 
     try:
-        writer = _writer(settings)
+        writer = _writer(settings, _measures(settings, "sinkhole"))
         path = settings.state.ledger
         server = NameServer(settings.policy, writer.record, Learned(path), partial(held, path))
         try:
@@ -184,6 +190,24 @@ def gateway(settings: Settings, pipe: Pipe) -> None:
         _give_up(pipe, error)
 
 
+def export(settings: Settings, pipe: Pipe) -> None:
+    """Sends events on to where the configuration says, and tells Prometheus."""
+    from rtcguard.app.exporting import Exporting
+
+    _begin("export")
+    try:
+        writer = _writer(settings)
+        exporting = Exporting(
+            settings.policy.config, settings.state.ledger, settings.workers, writer.record
+        )
+        pipe.send(None)
+        pipe.poll(None)  # to its end
+        exporting.stop()
+        writer.close()
+    except StartError as error:
+        _give_up(pipe, error)
+
+
 def relay(settings: Settings, pipe: Pipe) -> None:
     """The approved TURN server that is this machine: coturn, as a child."""
     from rtcguard.app.relay import plan
@@ -208,9 +232,16 @@ def _give_up(pipe: Pipe, error: StartError) -> None:
         pipe.send(str(error))
 
 
-def _writer(settings: Settings) -> Writer:
+def _writer(settings: Settings, measures: Measures | None = None) -> Writer:
     ledger, mask = settings.policy.config.ledger, settings.state.mask(settings.policy.config)
-    return Writer(settings.state.ledger, ledger.keep, size=ledger.size, mask=mask)
+    return Writer(
+        settings.state.ledger, ledger.keep, size=ledger.size, mask=mask, measures=measures
+    )
+
+
+def _measures(settings: Settings, name: str) -> Measures | None:
+    """Where nobody asks for figures, nothing is measured."""
+    return Measures(name, os.getpid()) if settings.policy.config.metrics.listen else None
 
 
 def _retain(writer: Writer, policy: Policy) -> None:

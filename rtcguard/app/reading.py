@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rtcguard.app import settings
+from rtcguard.app import exporting, settings
 from rtcguard.app.processes import Settings
 from rtcguard.app.settings import State
 from rtcguard.network import firewall
@@ -39,6 +39,7 @@ class Source:
             self.modes,
             self.workers,
         )
+        exporting.check(config)
         modes.choose(config, made.modes, made.listen, made.workers)
         if config.relay.managed:
             relay.plan(made.policy)

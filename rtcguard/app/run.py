@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
-from rtcguard.app import control, signals
+from rtcguard.app import control, exporting, signals
 from rtcguard.app.parts import parts
 from rtcguard.app.processes import Settings
 from rtcguard.app.reading import Source
@@ -30,6 +30,7 @@ def run(source: Source, say: Callable[[str], None]) -> int:
         supervisor = Supervisor(settings, caught)
         reloader = Reloader(source, settings, supervisor, say)
         try:
+            exporting.prepare(settings.policy.config, source.state)
             confirmed.note(source.state.ledger, settings.policy.config)
             for part in parts(settings):
                 supervisor.start(part)
@@ -90,6 +91,7 @@ def describe(settings: Settings) -> Iterator[str]:
     if settings.policy.users:
         number, file = len(settings.policy.users), config.users.file
         yield f"users   {number}, in {file}: clients have to give a name and a password"
+    yield from exporting.describe(config)
     if not settings.policy.servers:
         yield "relay   none: calls will not connect until relay.servers names a TURN server"
     yield f"policy  {settings.policy.version}"

@@ -5,6 +5,7 @@
 - links: which clients, sites and destinations a value was seen with, from when to when
 - rings: what says of itself that it is in force, until when
 - cursors: how far each reader of the events has come (exports, a fleet's database)
+- metrics: what each process measures of itself, for Prometheus; `label` is a bucket's bound
 
 Totals and links are small beside the events, and answer what would take too long to count.
 """
@@ -66,6 +67,12 @@ CREATE TABLE links (
 ) WITHOUT ROWID;
 CREATE TABLE cursors (name TEXT NOT NULL PRIMARY KEY, seq INTEGER NOT NULL);
 """
+_METRICS: Final = """
+CREATE TABLE metrics (
+    node TEXT NOT NULL, process TEXT NOT NULL, name TEXT NOT NULL, label TEXT NOT NULL,
+    value REAL NOT NULL, PRIMARY KEY (node, process, name, label)
+) WITHOUT ROWID;
+"""
 _RINGS: Final = """
 CREATE TABLE rings (
     node TEXT NOT NULL, ring TEXT NOT NULL, name TEXT NOT NULL, until TEXT NOT NULL,
@@ -89,11 +96,11 @@ ALTER TABLE events RENAME TO before;
 {_EVENTS}
 INSERT INTO events ({quoted(COLUMNS)}) SELECT {quoted(COLUMNS)} FROM before ORDER BY time;
 DROP TABLE before;
-{_INDEXES}{_TOTALS}"""
+{_INDEXES}{_TOTALS}{_METRICS}"""
 # By the version that a file has (0: a new one), what makes it one of VERSION; the totals of the
 # events that are there have to be made then.
 STEPS: Final = {
-    0: _EVENTS + _INDEXES + _TOTALS + _RINGS,
+    0: _EVENTS + _INDEXES + _TOTALS + _METRICS + _RINGS,
     1: _FROM_1 + _FROM_2 + _FROM_3,
     2: _FROM_2 + _FROM_3,
     3: _FROM_3,

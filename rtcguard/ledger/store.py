@@ -18,6 +18,7 @@ from rtcguard.errors import StartError
 from rtcguard.ledger import query, schema
 from rtcguard.ledger.event import COLUMNS, Event
 from rtcguard.ledger.masking import Mask, unmasked
+from rtcguard.ledger.measures import Row
 from rtcguard.ledger.query import Filter, Group
 from rtcguard.ledger.schema import quoted
 from rtcguard.ledger.totals import Totals
@@ -134,6 +135,45 @@ class Store:
                 " ON CONFLICT DO UPDATE SET seq = excluded.seq",
                 (name, seq),
             )
+
+    def counted_after(self, seq: int) -> tuple[int, list[tuple[str, str, str, str, int]]]:
+        """What was written behind `seq`, summed up: the place of the last one, and rows (ring,
+        kind, action, scope, count)."""
+        last = self.last_seq()
+        rows = self._db.execute(
+            "SELECT ring, kind, action, scope, SUM(count) FROM events WHERE seq > ? AND seq <= ?"
+            " GROUP BY 1, 2, 3, 4",
+            (seq, last),
+        ).fetchall()
+        return last, rows
+
+    def sorts(self) -> list[tuple[str, str, str, str]]:
+        """Which (ring, kind, action, scope) the ledger's totals know."""
+        query = "SELECT DISTINCT ring, kind, action, scope FROM totals WHERE dimension = ''"
+        return self._db.execute(query).fetchall()
+
+    def measure(self, node: str, process: str, rows: Iterable[Row]) -> None:
+        """Puts what a process measured in the place of what it had measured before."""
+        with self._transaction():
+            whose = (node, process)
+            self._db.execute("DELETE FROM metrics WHERE node = ? AND process = ?", whose)
+            self._db.executemany(
+                "INSERT INTO metrics (node, process, name, label, value) VALUES (?, ?, ?, ?, ?)",
+                ((*whose, *row) for row in rows),
+            )
+
+    def forget_measures(self, node: str) -> None:
+        """Removes what the processes of a node measured."""
+        with self._transaction():
+            self._db.execute("DELETE FROM metrics WHERE node = ?", (node,))
+
+    def measured(self, node: str) -> dict[str, list[Row]]:
+        """What each process of a node measured last."""
+        found: dict[str, list[Row]] = {}
+        query = "SELECT process, name, label, value FROM metrics WHERE node = ?"
+        for process, *row in self._db.execute(query, (node,)):
+            found.setdefault(process, []).append((row[0], row[1], row[2]))
+        return found
 
     def forget_before(self, time: str) -> None:
         """Removes the events older than `time` (retention), a part at a time."""

@@ -5,6 +5,7 @@ written because the disk is full, is counted and told as an event of its own as 
 written. Traffic goes on; the count keeps the ledger honest.
 """
 
+import contextlib
 import logging
 import queue
 import secrets
@@ -21,6 +22,7 @@ from typing import Any, Final
 from rtcguard.ledger.attribution import Attribution
 from rtcguard.ledger.event import RECORD_FIELDS, Event, timestamp
 from rtcguard.ledger.masking import Mask, masked, unmasked
+from rtcguard.ledger.measures import LOST, QUEUE, SEEN, WRITE_EVERY, Measures
 from rtcguard.ledger.store import Store
 from rtcguard.policy.record import Record
 
@@ -52,16 +54,25 @@ class Writer:
     """Takes records from any thread; `close()` writes what is left."""
 
     def __init__(
-        self, path: Path, keep: int, node: str = "", *, size: int = 2**62, mask: Mask = unmasked
+        self,
+        path: Path,
+        keep: int,
+        node: str = "",
+        *,
+        size: int = 2**62,
+        mask: Mask = unmasked,
+        measures: Measures | None = None,
     ) -> None:
         """Opens the store at `path` (StartError where it cannot be). Events older than `keep`
         seconds go, and the oldest of those that take more than `size` bytes; both may be changed
-        at any time."""
+        at any time. `measures` are written too, with the writer's own."""
         Store(path).close()  # say what is wrong with the file here, not in the thread
         self._path, self.keep, self.size = path, keep, size
         self._node, self._mask = node or socket.gethostname(), mask
         self._queue: queue.Queue[Event | None] = queue.Queue(QUEUE_SIZE)
-        self._lost = 0
+        self._measures, self._next_measure = measures, 0.0
+        self._lost = 0  # not yet told
+        self._lost_ever = 0
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._thread.start()
 
@@ -71,7 +82,11 @@ class Writer:
             try:
                 self._queue.put_nowait(event)
             except queue.Full:
-                self._lost += event.record.count
+                self._lose(event.record.count)
+
+    def _lose(self, count: int) -> None:
+        self._lost += count
+        self._lost_ever += count
 
     def close(self) -> None:
         """Writes what is queued and ends the thread."""
@@ -87,7 +102,11 @@ class Writer:
         open_ = True
         while open_:
             batch: list[Event] = []
-            first = self._queue.get()
+            try:
+                first = self._queue.get(timeout=None if self._measures is None else WRITE_EVERY)
+            except queue.Empty:
+                self._measure(store)
+                continue
             if first is not None:
                 batch.append(first)
                 time.sleep(_LINGER)
@@ -106,7 +125,18 @@ class Writer:
             if time.monotonic() >= next_prune:
                 next_prune = time.monotonic() + _PRUNE_EVERY
                 self._prune(store)
+            self._measure(store)
         store.close()
+
+    def _measure(self, store: Store) -> None:
+        now = time.time()
+        if self._measures is None or now < self._next_measure:
+            return
+        self._next_measure = now + WRITE_EVERY
+        rows = self._measures.rows()
+        rows += [(SEEN, "", now), (QUEUE, "", self._queue.qsize()), (LOST, "", self._lost_ever)]
+        with contextlib.suppress(sqlite3.Error):  # events that cannot be written are told of
+            store.measure(self._node, self._measures.process, rows)
 
     def _masked(self, batch: list[Event]) -> list[Event]:
         if self._mask is unmasked:
@@ -130,11 +160,11 @@ class Writer:
             store.add([*batch, *stamped(_notice(lost), self._node)])
             self._lost -= lost
         except sqlite3.Error as error:  # the file: full disk, taken away, locked for long
-            self._lost += sum(event.record.count for event in batch)
+            self._lose(sum(event.record.count for event in batch))
             logger.error("the ledger at %s cannot be written: %s", self._path, error)
         except Exception as error:  # one event: the others must not go with it
             if len(batch) == 1:
-                self._lost += batch[0].record.count
+                self._lose(batch[0].record.count)
                 logger.error("an event cannot be written to the ledger: %r", error)
             else:
                 for event in batch:

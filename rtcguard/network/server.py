@@ -37,7 +37,8 @@ class StunServer:
     `record` is called with the records of a turn, in the thread of `serve`: it must not block.
     `policy` may be replaced at any time; the next turn goes by it. `transparent`: what is bound
     to every address also answers packets to other machines that a TPROXY rule brings there, in
-    their name. Raises StartError where an address cannot be bound, or the right to is missing.
+    their name. `timed` is given the seconds of each turn of a socket. Raises StartError where an
+    address cannot be bound, or the right to is missing.
     """
 
     def __init__(
@@ -48,8 +49,10 @@ class StunServer:
         *,
         transparent: bool = False,
         limits: Limits | None = None,
+        timed: Callable[[float], object] | None = None,
     ) -> None:
         self.policy = policy
+        self._timed = timed
         self._record = record
         self._reception = Reception(policy, minute_of_week)
         self._failures = Failures("STUN")
@@ -106,10 +109,13 @@ class StunServer:
         if self._reception.policy is not self.policy:
             self._reception.use(self.policy)
         for port in ready:
+            began = time.perf_counter()
             try:
                 port.turn(self._reception, self._failures, now)
             except Exception as error:
                 self._failures.add(error)
+            if self._timed is not None:
+                self._timed(time.perf_counter() - began)
         if self._connections.due <= now:
             self._connections.expire(self._reception, now)
         self._tell(self._reception.records(now))

@@ -6,6 +6,7 @@ under `_closed`, which stops the flow instead: nothing passes that was not judge
 
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -56,8 +57,15 @@ class RtcGuard:
     name = "rtcguard"
 
     def __init__(
-        self, policy: Policy, key: bytes, record: Recorder, confirmed: Confirmed, site: Site
+        self,
+        policy: Policy,
+        key: bytes,
+        record: Recorder,
+        confirmed: Confirmed,
+        site: Site,
+        timed: Callable[[float], object] | None = None,
     ) -> None:
+        """`timed` is given the seconds that the judging of each message took."""
         # mitmproxy adds them with this one.
         self._passing = Passing(policy, record, confirmed.is_held)
         self._turn = Turn(policy, record, self._passing)
@@ -69,6 +77,7 @@ class RtcGuard:
         self._hand_over = record
         self._confirmed = confirmed
         self._site = site
+        self._timed = timed
 
     def prepare(self, policy: Policy) -> Standing:
         """What `use` takes; may be called in any thread."""
@@ -216,8 +225,11 @@ class RtcGuard:
 
     def _judge(self, flow: http.HTTPFlow, direction: Direction, content: bytes) -> bytes | None:
         """What goes on in place of `content`; None where nothing may."""
-        standing = self._of(flow, direction)
-        made = rewrite(self._message(flow, direction, content), standing.config)
+        standing, message = self._of(flow, direction), self._message(flow, direction, content)
+        began = time.perf_counter()
+        made = rewrite(message, standing.config)
+        if self._timed is not None:
+            self._timed(time.perf_counter() - began)
         self._keep(flow, direction, made.records)
         if made.blocked or made.would_block:
             self._tell_judged(flow, direction, "blocked", made.blocked or made.would_block)

@@ -51,27 +51,26 @@ class Delivery:
     def __init__(
         self,
         name: str,
-        source: Source,
         sink: Sink,
         tell: Callable[[Iterable[Record]], object],
     ) -> None:
         self.progress = Progress(name)
-        self._name, self._source, self._sink, self._tell = name, source, sink, tell
+        self._name, self._sink, self._tell = name, sink, tell
         self._seq: int | None = None
         self._failures = 0  # in a row
         self._refused = 0  # not yet told of
         self._told = float("-inf")
 
-    def run(self, stop: threading.Event) -> None:
+    def run(self, source: Source, stop: threading.Event) -> None:
         """Delivers until it is told to stop."""
-        while not stop.wait(self.turn()):
+        while not stop.wait(self.turn(source)):
             pass
         self._sink.close()
 
-    def turn(self) -> float:
+    def turn(self, source: Source) -> float:
         """One batch; the seconds until the next one. Raises nothing."""
         try:
-            return self._deliver()
+            return self._deliver(source)
         except Outage as error:
             return self._failed(explained(error), error.wait)
         except sqlite3.Error as error:
@@ -79,22 +78,19 @@ class Delivery:
         except Exception as error:
             return self._failed(explained(error))
 
-    def _deliver(self) -> float:
-        seq = self._place()
-        found = self._source.after(seq, BATCH)
+    def _deliver(self, source: Source) -> float:
+        if self._seq is None:
+            self._seq = source.cursor(self._name)
+        seq = self._seq
+        found = source.after(seq, BATCH)
         if found:
             last = found[-1][0]
             refused = self._sink.send([event for _, event in found])
-            self._source.advance(self._name, last)
+            source.advance(self._name, last)
             self._seq = last
             self._works()
             self._count(len(found) - refused, refused, removed=last - seq - len(found))
         return 0.0 if len(found) == BATCH else LOOK_EVERY
-
-    def _place(self) -> int:
-        if self._seq is None:
-            self._seq = self._source.cursor(self._name)
-        return self._seq
 
     def _count(self, sent: int, refused: int, removed: int) -> None:
         progress = self.progress
