@@ -19,8 +19,8 @@ from rtcguard.errors import StartError
 from rtcguard.ice.address import host_port
 from rtcguard.ledger.exports import prometheus
 from rtcguard.ledger.exports.delivery import Delivery
+from rtcguard.ledger.exports.figures import Figures
 from rtcguard.ledger.exports.jsonl import JsonLinesFile
-from rtcguard.ledger.exports.prometheus import Figures
 from rtcguard.ledger.exports.sink import Outage, explained
 from rtcguard.ledger.exports.table import sink, tls_context
 from rtcguard.ledger.store import Store

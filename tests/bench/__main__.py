@@ -17,6 +17,7 @@ from tests.bench import (
     flood,
     guard,
     ledger,
+    measuring,
     messages,
     policy,
     proxy,
@@ -41,6 +42,7 @@ _CASES: Final[dict[str, Callable[[Servers], Iterator[Line]]]] = {
     "stun": stun.run,
     "flood": flood.run,
     "scan": scan.run,
+    "measuring": measuring.run,
 }
 _ENDINGS: Final = (signal.SIGINT, signal.SIGTERM)
 

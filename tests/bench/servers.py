@@ -50,10 +50,17 @@ class Servers:
         argv = [sys.executable, "-m", "tests.bench.origin", str(port)]
         return self._ready(argv, folder, port, LOAD_CORE)
 
-    def rtcguard(self, *, stun: int = 0, state: Path | None = None) -> Server:
-        """`rtcguard run` with one worker; with `stun`, its responder listens at this port."""
+    def rtcguard(
+        self, *, stun: int = 0, state: Path | None = None, measured: bool = False
+    ) -> Server:
+        """`rtcguard run` with one worker; with `stun`, its responder listens at this port;
+        `measured`: with figures for Prometheus, and an export."""
         port, folder = free_port(), self._folder("rtcguard")
         config = self._config(folder, stun)
+        if measured:
+            with config.open("a") as file:
+                file.write(f"metrics: {{listen: '127.0.0.1:{free_port()}'}}\n")
+                file.write(f"exports: {{to: jsonl, file: {folder / 'events.jsonl'}}}\n")
         argv = [sys.executable, "-m", "rtcguard", "run"]
         argv += ["--config", str(config), "--listen", f"127.0.0.1:{port}"]
         return self._ready(argv, folder, port, MEASURED_CORE, state)

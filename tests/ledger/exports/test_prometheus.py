@@ -20,7 +20,7 @@ from rtcguard.ice.address import SCOPES
 from rtcguard.ledger.event import timestamp
 from rtcguard.ledger.exports import prometheus
 from rtcguard.ledger.exports.delivery import Progress
-from rtcguard.ledger.exports.prometheus import MOST_SERIES, Figures
+from rtcguard.ledger.exports.figures import MOST_SERIES, Figures
 from rtcguard.ledger.measures import LOST, QUEUE, SEEN, Measures
 from rtcguard.ledger.store import Store
 from tests.ledger.exports.events import event
