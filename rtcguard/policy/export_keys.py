@@ -166,7 +166,7 @@ _TO: Final = choice(*_KINDS)
 @takes(
     {
         "anyOf": [
-            mapping_schema({"to": choice(to), **keys}, ["to", needed])
+            mapping_schema({"to": choice(to).about("What takes them."), **keys}, ["to", needed])
             for to, (_, keys, needed) in _KINDS.items()
         ]
     }

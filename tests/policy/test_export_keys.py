@@ -4,7 +4,8 @@ import pytest
 
 from rtcguard.errors import ConfigError
 from rtcguard.policy.export import JsonLines, OpenTelemetry, Syslog
-from rtcguard.policy.load import load
+from rtcguard.policy.include import Source
+from rtcguard.policy.load import load, load_files
 from rtcguard.policy.model import Config, Metrics
 
 
@@ -55,7 +56,8 @@ def test_a_token_comes_from_the_environment() -> None:
     text = """version: 1
 exports: {to: opentelemetry, endpoint: "https://c", headers: {Authorization: "${TOKEN}", b: c}}
 """
-    config = load(text, "f.yaml", environ={"TOKEN": "Bearer x"}, public=True)
+    file = Source("f.yaml", 1, text, readable=True)
+    config = load_files(file, environ={"TOKEN": "Bearer x"})
     (made,) = config.exports
     assert made == OpenTelemetry("https://c/v1/logs", (("Authorization", "Bearer x"), ("b", "c")))
     (warning,) = config.warnings
