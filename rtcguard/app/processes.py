@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from rtcguard.app.pipe import Pipe, in_loop, obey
 from rtcguard.app.settings import State
@@ -24,6 +25,9 @@ from rtcguard.errors import StartError
 from rtcguard.ledger.measures import Measures
 from rtcguard.ledger.writer import Writer
 from rtcguard.policy.model import HostPort, Policy
+
+
+_AFTER_ALL_OTHERS: Final = 10  # what is sent on waits for the processor, traffic does not
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +199,7 @@ def export(settings: Settings, pipe: Pipe) -> None:
     from rtcguard.app.exporting import Exporting
 
     _begin("export")
+    os.nice(_AFTER_ALL_OTHERS)
     try:
         writer = _writer(settings)
         exporting = Exporting(

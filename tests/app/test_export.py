@@ -156,8 +156,9 @@ metrics: {{listen: "127.0.0.1:{asked}"}}
         assert eventually(lambda: len(lines(file)) >= 4000)
         assert resident(export) < before + 20_000_000
         assert receiver.connections >= 1 and receiver.content == b""
-        pid, found = export_of(run), metrics(asked)
-        assert pid == export
+        assert export_of(run) == export
+        assert os.getpriority(os.PRIO_PROCESS, export) == 10
+        found = metrics(asked)
         assert 'rtcguard_ring_up{ring="network"} 1.0' in found
         receiver.reads.set()
         assert eventually(lambda: stored(run) <= receiver.ids())

@@ -46,7 +46,7 @@ class JsonLinesFile:
         while rest:
             rest = rest[os.write(self._file, rest) :]
         self._torn = False
-        os.fdatasync(self._file)
+        os.fsync(self._file)
         return 0
 
     def open(self) -> None:
