@@ -113,7 +113,7 @@ class Servers:
         load is one source; what it may be answered in a second is more than any can be."""
         secret, file = folder / "turn.secret", folder / "rtcguard.yaml"
         secret.touch(mode=0o600)
-        secret.write_text("a secret of this benchmark\n")
+        secret.write_text("a-secret-of-this-benchmark\n")
         listen = f'["127.0.0.1:{stun}"]' if stun else "[]"
         file.write_text(f"""\
 version: 1

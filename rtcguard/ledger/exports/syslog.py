@@ -118,15 +118,18 @@ class SyslogSink:
 
 
 def _udp(host: str, port: int) -> socket.socket:
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
-    made = socket.socket(family, kind, protocol)
-    try:
-        made.settimeout(TIMEOUT)
-        made.connect(address)
-    except BaseException:
-        made.close()
-        raise
-    return made
+    """A socket connected to the first of the host's addresses that there is a way to."""
+    failed: OSError | None = None
+    for family, kind, protocol, _, at in socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM):
+        made = socket.socket(family, kind, protocol)
+        try:
+            made.settimeout(TIMEOUT)
+            made.connect(at)
+            return made
+        except OSError as error:
+            made.close()
+            failed = error
+    raise failed or OSError(f"{host} has no address")
 
 
 def _is_over(connected: socket.socket) -> bool:
