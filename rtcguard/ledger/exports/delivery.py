@@ -18,6 +18,7 @@ from rtcguard.ledger.exports.sink import Outage, Sink, explained
 from rtcguard.policy.record import Record
 
 BATCH: Final = 1000
+LEAST: Final = 30  # what a slow line takes in the time that there is for a batch
 LOOK_EVERY: Final = 1.0  # seconds, where there was nothing more to send
 FIRST_WAIT: Final = 1.0  # seconds after a failure; it doubles
 LONGEST_WAIT: Final = 60.0
@@ -57,6 +58,7 @@ class Delivery:
         self.progress = Progress(name)
         self._name, self._sink, self._tell = name, sink, tell
         self._seq: int | None = None
+        self._most = BATCH
         self._failures = 0  # in a row
         self._refused = 0  # not yet told of
         self._told = float("-inf")
@@ -82,7 +84,8 @@ class Delivery:
         if self._seq is None:
             self._seq = source.cursor(self._name)
         seq = self._seq
-        found = source.after(seq, BATCH)
+        most = self._most
+        found = source.after(seq, most)
         if found:
             last = found[-1][0]
             refused = self._sink.send([event for _, event in found])
@@ -90,7 +93,7 @@ class Delivery:
             self._seq = last
             self._works()
             self._count(len(found) - refused, refused, removed=last - seq - len(found))
-        return 0.0 if len(found) == BATCH else LOOK_EVERY
+        return 0.0 if len(found) == most else LOOK_EVERY
 
     def _count(self, sent: int, refused: int, removed: int) -> None:
         progress = self.progress
@@ -107,6 +110,7 @@ class Delivery:
 
     def _failed(self, why: str, wait: float = 0.0) -> float:
         self._failures += 1
+        self._most = max(LEAST, self._most // 2)
         self.progress.up = False
         if self._failures == 1:
             self._say(f"{why} (it is tried again; the ledger keeps the events)")
@@ -117,6 +121,7 @@ class Delivery:
         if self._failures:
             self._say("works again")
         self._failures = 0
+        self._most = min(BATCH, 2 * self._most)
         self.progress.up = True
 
     def _say(self, what: str) -> None:

@@ -30,13 +30,19 @@ _MONTHS: Final = (
 def message(event: Event, most: int) -> bytes:
     """One SYSLOG-MSG of `most` bytes at most: the sentence is cut first, then whole parameters."""
     head = header(event).encode()
-    room = most - len(head) - 1
-    data = structured(event, room)
-    left = room - len(data) - 1
+    return head + b" " + content(event, most - len(head) - 1, _BOM)
+
+
+def content(event: Event, most: int, mark: bytes = b"") -> bytes:
+    """Structured data and the sentence, in `most` bytes at most. `mark` goes before a sentence that
+    is not ASCII: MSG-UTF8 begins with one (section 6.4)."""
+    data = structured(event, most)
+    left = most - len(data) - 1
     text = sentence(event)
-    mark = b"" if text.isascii() else _BOM  # section 6.4: MSG-UTF8 begins with it
+    if text.isascii():
+        mark = b""
     said = cut(text, left - len(mark)) if left > len(mark) else b""
-    return head + b" " + data + (b" " + mark + said if said else b"")
+    return data + (b" " + mark + said if said else b"")
 
 
 def header(event: Event) -> str:

@@ -19,7 +19,6 @@ from typing import Final
 
 from rtcguard.ledger.event import Event
 from rtcguard.ledger.exports import cef, rfc5424
-from rtcguard.ledger.exports.fields import sentence
 from rtcguard.ledger.exports.sink import TIMEOUT, Outage
 from rtcguard.policy.export import Syslog
 
@@ -60,11 +59,8 @@ class SyslogSink:
         if self._to.transport == "unix":
             head = rfc5424.local(event, os.getpid(), b"")
             room = most - len(head)
-            if self._to.format == "cef":
-                return head + cef.message(event, room)
-            said = sentence(event)
-            data = rfc5424.structured(event, room - 1 - len(said.encode()) if said else room)
-            return head + data + b" " + said.encode()
+            is_cef = self._to.format == "cef"
+            return head + (cef.message if is_cef else rfc5424.content)(event, room)
         if self._to.format == "cef":
             # No structured data, and no byte order mark before `CEF:`.
             head = f"{rfc5424.header(event)} - ".encode()

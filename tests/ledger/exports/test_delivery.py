@@ -11,7 +11,7 @@ import pytest
 
 from rtcguard.ledger.event import Event
 from rtcguard.ledger.exports import delivery as module
-from rtcguard.ledger.exports.delivery import BATCH, LONGEST_WAIT, LOOK_EVERY, Delivery
+from rtcguard.ledger.exports.delivery import BATCH, LEAST, LONGEST_WAIT, LOOK_EVERY, Delivery
 from rtcguard.ledger.exports.sink import Outage
 from rtcguard.ledger.store import Store
 from rtcguard.policy.record import Record
@@ -111,6 +111,25 @@ def test_the_receiver_may_ask_for_more_time(store: Store) -> None:
     delivery, _, _ = made(Outage("busy", wait=300))
     add(store, [1])
     assert delivery.turn(store) >= 270
+
+
+def test_a_slow_line_gets_smaller_batches(store: Store) -> None:
+    """What takes longer than there is time for would come to nothing each time."""
+    delivery, receiver, _ = made()
+    batches: list[int] = []
+
+    def send(events: Sequence[Event]) -> int:
+        batches.append(len(events))
+        if len(events) > 100:
+            raise TimeoutError
+        return Receiver.send(receiver, events)
+
+    receiver.send = send  # type: ignore[method-assign]
+    add(store, range(BATCH))
+    while len(receiver.taken) < BATCH:
+        delivery.turn(store)
+    assert receiver.taken == list(range(BATCH))
+    assert batches[:5] == [1000, 500, 250, 125, 62] and LEAST <= min(batches[:-1])
 
 
 @pytest.mark.parametrize("error", [ValueError("a fault"), sqlite3.OperationalError("locked")])

@@ -90,9 +90,11 @@ def test_a_local_socket(receiver: Rsyslog, tls: ssl.SSLContext) -> None:
     assert re.search(
         r'\[rtcguard@32473 id="0193a.*" policy="4f2a"\] candidate stripped: only', got["msg"]
     )
+    sink.send([event(8, reason="漢" * 4000)])
+    assert f'id="{event(8).id}"' in receiver.wait_for(2)[1]["msg"]
     cef = SyslogSink(_to(receiver, "unix", "cef"), tls)
     cef.send([BAD])
-    got = receiver.wait_for(2)[1]
+    got = receiver.wait_for(3)[2]
     assert got["app"] == "rtcguard" and got["msg"].strip().startswith("CEF:0|rtcguard|rtcguard|")
     sink.close()
     cef.close()
