@@ -58,7 +58,7 @@ class Delivery:
         self.progress = Progress(name)
         self._name, self._sink, self._tell = name, sink, tell
         self._seq: int | None = None
-        self._most = BATCH
+        self._most = BATCH  # less after failures, until all is sent
         self._failures = 0  # in a row
         self._refused = 0  # not yet told of
         self._told = float("-inf")
@@ -93,7 +93,10 @@ class Delivery:
             self._seq = last
             self._works()
             self._count(len(found) - refused, refused, removed=last - seq - len(found))
-        return 0.0 if len(found) == most else LOOK_EVERY
+        if len(found) == most:
+            return 0.0
+        self._most = BATCH
+        return LOOK_EVERY
 
     def _count(self, sent: int, refused: int, removed: int) -> None:
         progress = self.progress
@@ -121,7 +124,6 @@ class Delivery:
         if self._failures:
             self._say("works again")
         self._failures = 0
-        self._most = min(BATCH, 2 * self._most)
         self.progress.up = True
 
     def _say(self, what: str) -> None:
