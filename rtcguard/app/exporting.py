@@ -1,12 +1,13 @@
 """The `export` process: a thread for each export, and one for Prometheus' figures.
 
-What is wrong with the configuration is said when `rtcguard run` starts (`prepare`). Later the same
+What is wrong with the configuration is said when `rtcguard run` starts. Later the same
 things are outages, of which each thread tells by itself: none of them ends a process, or the run.
 """
 
 import contextlib
 import logging
 import platform
+import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -26,7 +27,7 @@ from rtcguard.ledger.exports.table import sink, tls_context
 from rtcguard.ledger.store import Store
 from rtcguard.network import firewall
 from rtcguard.policy.export import JsonLines
-from rtcguard.policy.model import Config
+from rtcguard.policy.model import Config, HostPort
 from rtcguard.policy.record import Record
 
 _TRY_AGAIN: Final = 5.0  # seconds
@@ -41,8 +42,8 @@ def wanted(config: Config) -> bool:
     return bool(config.exports) or config.metrics.listen is not None
 
 
-def prepare(config: Config, state: State) -> None:
-    """Says what is wrong with the configuration, before anything runs (StartError)."""
+def check(config: Config) -> None:
+    """Says what is wrong with the configuration (StartError), at any time."""
     tls_context(config.upstream.trusted_ca)
     for number, export in enumerate(config.exports):
         if isinstance(export, JsonLines):
@@ -54,15 +55,22 @@ def prepare(config: Config, state: State) -> None:
                     f"{export.file}: exports[{number}].file cannot be written: {explained(error)}"
                 ) from error
             file.close()
+
+
+def prepare(config: Config, state: State) -> None:
+    """What is to be done once, before any process of a run: raises StartError where the port for
+    Prometheus cannot be had, and removes what the processes of the last run measured."""
     if config.metrics.listen is not None:
         try:
             prometheus.server(config.metrics.listen, ()).server_close()
         except OSError as error:
-            raise StartError(
-                f"metrics.listen: cannot bind {host_port(*config.metrics.listen)}: {error.strerror}"
-            ) from error
+            raise _cannot_bind(config.metrics.listen, error) from error
         with contextlib.closing(Store(state.ledger)) as store:
-            store.forget_measures(platform.node())  # of processes that have ended
+            store.forget_measures(platform.node())
+
+
+def _cannot_bind(listen: HostPort, error: OSError) -> StartError:
+    return StartError(f"metrics.listen: cannot bind {host_port(*listen)}: {error.strerror}")
 
 
 def describe(config: Config) -> Iterator[str]:
@@ -78,7 +86,7 @@ class Exporting:
 
     def __init__(self, config: Config, ledger: Path, workers: int, tell: Tell) -> None:
         self._ledger, self._stop = ledger, threading.Event()
-        tls = tls_context(config.upstream.trusted_ca)
+        tls = _tls(config.upstream.trusted_ca)
         progress = []
         jobs: list[tuple[str, Callable[[Store], object]]] = []
         for export in config.exports:
@@ -96,15 +104,19 @@ class Exporting:
             thread.start()
 
     def _run(self, name: str, job: Callable[[Store], object]) -> None:
-        """A job with a connection to the store of its own; what breaks it is told, and it begins
-        again."""
+        """A job with a connection to the store of its own; what breaks it is told once, and it
+        begins again."""
+        told = ""
         while not self._stop.is_set():
             try:
                 with contextlib.closing(Store(self._ledger)) as store:
                     job(store)
             except Exception as error:
                 known = isinstance(error, StartError)
-                logger.error("%s: %s", name, error if known else repr(error), exc_info=not known)
+                text = str(error) if known else repr(error)
+                if text != told:
+                    logger.error("%s: %s", name, text, exc_info=not known)
+                told = text
                 self._stop.wait(_TRY_AGAIN)
 
     def stop(self) -> None:
@@ -114,10 +126,20 @@ class Exporting:
             thread.join(_END_WITHIN / len(self._threads))
 
 
+def _tls(trusted_ca: str | None) -> ssl.SSLContext:
+    """With the CA of the configuration, which was there at the start of the run: without it, the
+    receivers that need it are not trusted, and say so."""
+    try:
+        return tls_context(trusted_ca)
+    except StartError as error:
+        logger.error("%s", error)
+        return tls_context(None)
+
+
 class _Answering:
     """Prometheus' figures: brought up to date here, told by a thread of its own."""
 
-    def __init__(self, listen: tuple[str, int], figures: Figures, stop: threading.Event) -> None:
+    def __init__(self, listen: HostPort, figures: Figures, stop: threading.Event) -> None:
         self._listen, self._figures, self._stop = listen, figures, stop
 
     def run(self, store: Store) -> None:
@@ -135,9 +157,7 @@ class _Answering:
         try:
             return prometheus.server(self._listen, [self._figures])
         except OSError as error:
-            raise StartError(
-                f"metrics.listen: cannot bind {host_port(*self._listen)}: {error.strerror}"
-            ) from error
+            raise _cannot_bind(self._listen, error) from error
 
 
 def parts(config: Config, workers: int) -> dict[str, dict[str, int]]:
