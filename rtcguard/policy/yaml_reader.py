@@ -19,8 +19,8 @@ Schema = dict[str, Any]
 Keys = Mapping[str, "Reader[Any]"]
 
 _WHERE_VARIABLES_STAND: Final = (
-    "variables of the environment stand in username, credential, upstream.proxy and ledger.store "
-    "only"
+    "variables of the environment stand in username, credential, headers, upstream.proxy and "
+    "ledger.store only"
 )
 _MOST_MISTAKES: Final = 200  # a file that is no configuration of ours makes no endless list
 
