@@ -26,7 +26,6 @@ from rtcguard.ledger.measures import Measures
 from rtcguard.ledger.writer import Writer
 from rtcguard.policy.model import HostPort, Policy
 
-
 _AFTER_ALL_OTHERS: Final = 10  # what is sent on waits for the processor, traffic does not
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 _DIGITS: Final = 12
-_SECRET: Final = ("username", "credential")
+_SECRET: Final = ("username", "credential", "headers")
 
 
 def version_of(config: object) -> str:

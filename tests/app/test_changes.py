@@ -21,6 +21,7 @@ relay:
   servers: [{urls: ["turn:192.0.2.1"], shared_secret_file: s}]
 sinkhole: {listen: ["127.0.0.1:5300"], upstream: [192.0.2.53]}
 gateway: {interfaces: [lan0]}
+metrics: {listen: "127.0.0.1:9464"}
 """
 
 
@@ -41,11 +42,12 @@ def test_every_key_is_in_the_table() -> None:
     [
         ("", ()),
         ("rules: [{name: a, match: {site: a.example}, action: block}]\ninbound: strip\n", ()),
-        ("page: {guard: false}\non_error: pass\n", ()),
+        ("page: {guard: false}\non_error: pass\n", ("export",)),
         ("ledger: {keep: 1d}\n", ()),
         ("mode: monitor\n", ("gateway",)),
-        ("stun: {listen: ['127.0.0.1:1'], answer: decoy}\n", ("stun", "gateway")),
+        ("stun: {listen: ['127.0.0.1:1'], answer: decoy}\n", ("export", "stun", "gateway")),
         ("listen: 127.0.0.1:1\n", ("proxy", "gateway")),
+        ("exports: [{to: jsonl, file: /f}]\n", ("export",)),
         ("upstream: {proxy: 'http://192.0.2.1:3128'}\n", ("proxy",)),
     ],
 )
@@ -72,4 +74,6 @@ def test_a_secret_alone_is_a_change() -> None:
 
 
 def test_what_the_table_has_not_is_taken_by_none() -> None:
-    assert restarted(("new.key",)) == ("relay", "stun", "sinkhole", "proxy", "gateway")
+    assert restarted(("new.key",)) == (
+        *("export", "relay", "stun", "sinkhole", "proxy", "gateway"),
+    )
