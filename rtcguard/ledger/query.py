@@ -5,11 +5,11 @@ events, so an answer is exact and is not slower with ten million events than wit
 """
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Final
 
+from rtcguard.ledger.dialect import Database, Dialect
 from rtcguard.ledger.schema import COMMON, DIMENSIONS, GROUPS, LINKED, LOCAL, quoted
 
 _END: Final = "~"  # behind every time
@@ -66,7 +66,7 @@ class Group:
     destinations: list[str] = field(default_factory=list)
 
 
-def grouped(db: sqlite3.Connection, by: str, asked: Filter) -> list[Group]:
+def grouped(db: Database, by: str, asked: Filter) -> list[Group]:
     """The events of a filter by one of `GROUPS` (ValueError for another), the most frequent first.
 
     Inbound candidates are the far side's addresses and are left out by `address`. Filters by two of
@@ -78,7 +78,7 @@ def grouped(db: sqlite3.Connection, by: str, asked: Filter) -> list[Group]:
     table, values = source(db, by, asked)
     outbound = "AND direction != 'inbound'" if by == "address" else ""
     query = f"""
-        SELECT "{by}", action, would, SUM(count), MIN(first), MAX(last), MAX(scope)
+        SELECT "{by}", action, would, CAST(SUM(count) AS BIGINT), MIN(first), MAX(last), MAX(scope)
         FROM {table} WHERE "{by}" != '' {outbound} GROUP BY "{by}", action, would
     """
     made: dict[str, Group] = {}
@@ -98,27 +98,27 @@ def grouped(db: sqlite3.Connection, by: str, asked: Filter) -> list[Group]:
     return sorted(made.values(), key=lambda group: (-group.count, group.key))
 
 
-def source(db: sqlite3.Connection, by: str, asked: Filter) -> tuple[str, list[str]]:
+def source(db: Database, by: str, asked: Filter) -> tuple[str, list[str]]:
     """A table expression with `by`, the columns of `COMMON`, `count`, `first` and `last`, and its
     values: each event of the filter is in it once, alone or in a total. `by` may be empty."""
     dimension = _dimension(by, asked)
-    if dimension is None:
-        return _events((*COMMON, by), asked, asked.since, asked.until or _END)
     columns = (*COMMON, by) if by and by not in COMMON else COMMON
+    if dimension is None:
+        return _events(db.dialect, columns, asked, asked.since, asked.until or _END)
     parts, given = [], []
-    terms, values = _terms(asked)
+    terms, values = _terms(db.dialect, asked)
     key = f', key AS "{dimension}"' if dimension else ""
     for first, last in _periods(db, asked):
         parts.append(
-            f"SELECT {quoted(columns)}, count, first, last FROM (SELECT *{key} FROM totals)"
+            f"SELECT {quoted(columns)}, count, first, last FROM (SELECT *{key} FROM totals) AS one"
             f" WHERE dimension = ? AND period >= ? AND period < ? AND {terms}"
         )
         given += [dimension, first, last, *values]
     for since, until in _edges(asked):
-        events, more = _events(columns, asked, since, until)
+        events, more = _events(db.dialect, columns, asked, since, until)
         parts.append(f"SELECT * FROM {events}")
         given += more
-    return "(" + " UNION ALL ".join(parts) + ")", given
+    return "(" + " UNION ALL ".join(parts) + ") AS found", given
 
 
 def _dimension(by: str, asked: Filter) -> str | None:
@@ -127,16 +127,18 @@ def _dimension(by: str, asked: Filter) -> str | None:
     return None if len(needed) > 1 else needed.pop() if needed else ""
 
 
-def _terms(asked: Filter, names: tuple[str, ...] = (*DIMENSIONS, *COMMON)) -> tuple[str, list[str]]:
-    """A condition for what is asked of these, and its values. What SQL's GLOB knows besides `*`
-    is taken as it is written."""
-    terms, values = ["1"], []
+def _terms(
+    dialect: Dialect, asked: Filter, names: tuple[str, ...] = (*DIMENSIONS, *COMMON)
+) -> tuple[str, list[str]]:
+    """A condition for what is asked of these, and its values. What the database's patterns know
+    besides `*` is taken as it is written."""
+    terms, values = ["TRUE"], []
     for name, value in asked.given().items():
         if name not in names:
             continue
         if "*" in value:
-            terms.append(f'"{name}" GLOB ?')
-            value = value.replace("[", "[[]").replace("?", "[?]")
+            terms.append(f'"{name}" {dialect.fits} ?')
+            value = dialect.pattern(value)
         else:
             terms.append(f'"{name}" = ?')
         values.append(value)
@@ -144,18 +146,18 @@ def _terms(asked: Filter, names: tuple[str, ...] = (*DIMENSIONS, *COMMON)) -> tu
 
 
 def _events(
-    columns: tuple[str, ...], asked: Filter, since: str, until: str
+    dialect: Dialect, columns: tuple[str, ...], asked: Filter, since: str, until: str
 ) -> tuple[str, list[str]]:
     """The same from the events of a span."""
-    terms, values = _terms(asked)
+    terms, values = _terms(dialect, asked)
     names = quoted((*DIMENSIONS, *COMMON)).replace('"address"', f'{_ADDRESS} AS "address"')
     table = f"""(SELECT {quoted(columns)}, count, first, last
-        FROM (SELECT {names}, count, time AS first, last, time FROM events)
-        WHERE time >= ? AND time < ? AND {terms})"""
+        FROM (SELECT {names}, count, time AS first, last, time FROM events) AS one
+        WHERE time >= ? AND time < ? AND {terms}) AS many"""
     return table, [since, until, *values]
 
 
-def _periods(db: sqlite3.Connection, asked: Filter) -> Iterator[tuple[str, str]]:
+def _periods(db: Database, asked: Filter) -> Iterator[tuple[str, str]]:
     """Ranges of periods, the last one of each not in it: the months that have totals and lie within
     the span, and the days between them. Of a time that is a day, or a year, all is within."""
     low = asked.since if len(asked.since) <= 10 else f"{asked.since[:10]}~"
@@ -179,21 +181,22 @@ def _edges(asked: Filter) -> Iterator[tuple[str, str]]:
         yield until[:10], until
 
 
-def _links(db: sqlite3.Connection, by: str, asked: Filter) -> Iterator[tuple[str, str, list[str]]]:
+def _links(db: Database, by: str, asked: Filter) -> Iterator[tuple[str, str, list[str]]]:
     """What each key was seen with: (key, one of `LINKED`, the values); "" is every key."""
     dimension = _dimension(by, asked)
     if dimension is None:
         others = [other for other in LINKED if other != by]
-        lists = ", ".join(f'json_group_array(DISTINCT "{other}")' for other in others)
-        table, values = _events((by, *others), asked, asked.since, asked.until or _END)
+        lists = ", ".join(db.dialect.array.format(f'DISTINCT "{other}"') for other in others)
+        table, values = _events(db.dialect, (by, *others), asked, asked.since, asked.until or _END)
         for key, *found in db.execute(f'SELECT "{by}", {lists} FROM {table} GROUP BY 1', values):
             for other, one in zip(others, found, strict=True):
                 yield key, other, [value for value in json.loads(one) if value]
         return
     name = dimension or by
-    terms, values = _terms(asked, (name,))
+    terms, values = _terms(db.dialect, asked, (name,))
     query = f"""
-        SELECT key, other, json_group_array(value) FROM (SELECT *, key AS "{name}" FROM links)
+        SELECT key, other, {db.dialect.array.format("value")}
+        FROM (SELECT *, key AS "{name}" FROM links) AS one
         WHERE dimension = ? AND last >= ? AND first <= ? AND {terms} GROUP BY key, other
     """
     days = asked.since[:10], asked.until[:10] or _END

@@ -16,6 +16,7 @@ from typing import Final
 
 from rtcguard.errors import StartError
 from rtcguard.ledger import query, schema
+from rtcguard.ledger.dialect import SqliteConnection
 from rtcguard.ledger.event import COLUMNS, Event
 from rtcguard.ledger.masking import Mask, unmasked
 from rtcguard.ledger.measures import Row
@@ -42,7 +43,9 @@ class Store:
         self.path, self._mask = path, mask
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+            self._db = sqlite3.connect(
+                path, timeout=_PATIENCE, isolation_level=None, factory=SqliteConnection
+            )
             try:
                 self._use_wal()
                 self._db.execute("PRAGMA synchronous = NORMAL")
@@ -92,6 +95,7 @@ class Store:
             yield
         except BaseException:
             self._db.execute("ROLLBACK")
+            self._totals = Totals(self._db)  # what the other took for written is not
             raise
         self._db.execute("COMMIT")
 

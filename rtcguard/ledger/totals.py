@@ -4,11 +4,11 @@ They make a report over months as quick as one over a day. What a value was seen
 kept from the first day to the last, not for each day.
 """
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any, Final
 
+from rtcguard.ledger.dialect import Database
 from rtcguard.ledger.event import Event, storable
 from rtcguard.ledger.schema import COMMON, DIMENSIONS, LINKED, LINKED_TO, LOCAL, quoted
 
@@ -25,17 +25,20 @@ _UPSERT: Final = f"""
     VALUES ({", ".join("?" for _ in range(len(COMMON) + 6))})
     ON CONFLICT (dimension, period, key, {quoted(COMMON)}) DO UPDATE SET
         count = totals.count + excluded.count,
-        first = MIN(totals.first, excluded.first), last = MAX(totals.last, excluded.last)
+        first = {{least}}(totals.first, excluded.first),
+        last = {{greatest}}(totals.last, excluded.last)
 """
 _LINK: Final = """
     INSERT INTO links (dimension, key, other, value, first, last) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (dimension, key, other, value) DO UPDATE SET
-        first = MIN(links.first, excluded.first), last = MAX(links.last, excluded.last)
+        first = {least}(links.first, excluded.first),
+        last = {greatest}(links.last, excluded.last)
+    WHERE excluded.first < links.first OR excluded.last > links.last
 """
 _ROLL: Final = f"""
     INSERT INTO totals SELECT dimension, ?, key, {quoted(COMMON)}, SUM(count), MIN(first), MAX(last)
     FROM totals WHERE dimension = ? AND period >= ? AND period < ?
-    GROUP BY key, {quoted(COMMON)}
+    GROUP BY dimension, key, {quoted(COMMON)}
 """
 
 type _Total = list[Any]  # count, first, last
@@ -44,8 +47,10 @@ type _Total = list[Any]  # count, first, last
 class Totals:
     """The tables of totals and links behind one connection; every call is within a transaction."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: Database) -> None:
         self._db = db
+        words = {"least": db.dialect.least, "greatest": db.dialect.greatest}
+        self._upsert, self._link = _UPSERT.format(**words), _LINK.format(**words)
         self._day = ""  # of the combinations that are known
         self._known: set[tuple[str, ...]] = set()
 
@@ -74,8 +79,11 @@ class Totals:
                 if values[name]:
                     _merge(made, (name, period, values[name], *common), total)
         self._late(made)
-        self._db.executemany(_UPSERT, [(*key, *total) for key, total in made.items()])
-        self._db.executemany(_LINK, [(*link, *days) for link, days in links.items()])
+        # In one order everywhere: who holds a row waits only for later ones, so no two wait for
+        # each other.
+        rows = sorted((*key, *total) for key, total in made.items())
+        self._db.executemany(self._upsert, rows)
+        self._db.executemany(self._link, sorted((*link, *days) for link, days in links.items()))
 
     def _is_new(self, day: str, values: dict[str, str]) -> bool:
         """Whether the combination of values was not seen on this day; if there are too many of
