@@ -30,7 +30,7 @@ LINKED_TO: Final = (*DIMENSIONS, "ring")
 # A `.local` name is made anew for every page and says nothing of itself: all of them are one.
 LOCAL: Final = "*.local"
 
-_INTEGERS: Final = ("port", "count")
+INTEGERS: Final = ("port", "count")
 
 
 def quoted(columns: tuple[str, ...]) -> str:
@@ -41,11 +41,11 @@ def quoted(columns: tuple[str, ...]) -> str:
 _EVENTS: Final = f"""
 CREATE TABLE events (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    {", ".join(f'"{c}" {"INTEGER" if c in _INTEGERS else "TEXT"} NOT NULL' for c in COLUMNS)},
+    {", ".join(f'"{c}" {"INTEGER" if c in INTEGERS else "TEXT"} NOT NULL' for c in COLUMNS)},
     UNIQUE (id)
 );
 """
-_INDEXES: Final = """
+INDEXES: Final = """
 CREATE INDEX events_time ON events (time);
 CREATE INDEX events_client ON events (client, time);
 CREATE INDEX events_site ON events (site, time) WHERE site != '';
@@ -96,11 +96,11 @@ ALTER TABLE events RENAME TO before;
 {_EVENTS}
 INSERT INTO events ({quoted(COLUMNS)}) SELECT {quoted(COLUMNS)} FROM before ORDER BY time;
 DROP TABLE before;
-{_INDEXES}{_TOTALS}{_METRICS}"""
+{INDEXES}{_TOTALS}{_METRICS}"""
 # By the version that a file has (0: a new one), what makes it one of VERSION; the totals of the
 # events that are there have to be made then.
 STEPS: Final = {
-    0: _EVENTS + _INDEXES + _TOTALS + _METRICS + _RINGS,
+    0: _EVENTS + INDEXES + _TOTALS + _METRICS + _RINGS,
     1: _FROM_1 + _FROM_2 + _FROM_3,
     2: _FROM_2 + _FROM_3,
     3: _FROM_3,
