@@ -6,7 +6,6 @@ things are outages, of which each thread tells by itself: none of them ends a pr
 
 import contextlib
 import logging
-import platform
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -15,20 +14,21 @@ from pathlib import Path
 from typing import Final
 from wsgiref.simple_server import WSGIServer
 
-from rtcguard.app.settings import State
+from rtcguard.app.settings import State, node
 from rtcguard.errors import StartError
 from rtcguard.ice.address import host_port
 from rtcguard.ledger.exports import prometheus
 from rtcguard.ledger.exports.delivery import Delivery
 from rtcguard.ledger.exports.figures import Figures
 from rtcguard.ledger.exports.jsonl import JsonLinesFile
-from rtcguard.ledger.exports.sink import Outage, explained
+from rtcguard.ledger.exports.sink import Outage, Sink, explained
 from rtcguard.ledger.exports.table import sink, tls_context
 from rtcguard.ledger.store import Store
 from rtcguard.network import firewall
 from rtcguard.policy.export import JsonLines
 from rtcguard.policy.model import Config, HostPort
 from rtcguard.policy.record import Record
+from rtcguard.policy.store_url import PostgreSQL
 
 _TRY_AGAIN: Final = 5.0  # seconds
 _END_WITHIN: Final = 3.0  # seconds, for all threads; what is not sent then is sent next time
@@ -39,7 +39,11 @@ Tell = Callable[[Iterable[Record]], object]
 
 
 def wanted(config: Config) -> bool:
-    return bool(config.exports) or config.metrics.listen is not None
+    return (
+        bool(config.exports)
+        or isinstance(config.ledger.store, PostgreSQL)
+        or config.metrics.listen is not None
+    )
 
 
 def check(config: Config) -> None:
@@ -66,7 +70,7 @@ def prepare(config: Config, state: State) -> None:
         except OSError as error:
             raise _cannot_bind(config.metrics.listen, error) from error
         with contextlib.closing(Store(state.ledger)) as store:
-            store.forget_measures(platform.node())
+            store.forget_measures(node(config))
 
 
 def _cannot_bind(listen: HostPort, error: OSError) -> StartError:
@@ -75,6 +79,8 @@ def _cannot_bind(listen: HostPort, error: OSError) -> StartError:
 
 def describe(config: Config) -> Iterator[str]:
     """Lines for the person who started it."""
+    if isinstance(config.ledger.store, PostgreSQL):
+        yield f"fleet   {config.ledger.store.name}, as {node(config)}"
     for export in config.exports:
         yield f"export  {export.name}"
     if config.metrics.listen is not None:
@@ -84,17 +90,16 @@ def describe(config: Config) -> Iterator[str]:
 class Exporting:
     """Runs from its making until `stop`."""
 
-    def __init__(self, config: Config, ledger: Path, workers: int, tell: Tell) -> None:
-        self._ledger, self._stop = ledger, threading.Event()
-        tls = _tls(config.upstream.trusted_ca)
+    def __init__(self, config: Config, state: State, workers: int, tell: Tell) -> None:
+        self._ledger, self._stop = state.ledger, threading.Event()
         progress = []
         jobs: list[tuple[str, Callable[[Store], object]]] = []
-        for export in config.exports:
-            delivery = Delivery(export.name, sink(export, tls), tell)
+        for name, one in _sinks(config, state):
+            delivery = Delivery(name, one, tell)
             progress.append(delivery.progress)
-            jobs.append((export.name, partial(delivery.run, stop=self._stop)))
+            jobs.append((name, partial(delivery.run, stop=self._stop)))
         if config.metrics.listen is not None:
-            figures = Figures(platform.node(), parts(config, workers), progress)
+            figures = Figures(node(config), parts(config, workers), progress)
             answering = _Answering(config.metrics.listen, figures, self._stop)
             jobs.append(("metrics", answering.run))
         self._threads = [
@@ -124,6 +129,19 @@ class Exporting:
         self._stop.set()
         for thread in self._threads:
             thread.join(_END_WITHIN / len(self._threads))
+
+
+def _sinks(config: Config, state: State) -> Iterator[tuple[str, Sink]]:
+    """By the names that their places in the ledger are kept under."""
+    ledger = config.ledger
+    if isinstance(ledger.store, PostgreSQL):
+        from rtcguard.ledger.exports.postgresql import PostgreSQLSink  # its import takes a while
+
+        to = PostgreSQLSink(ledger.store.url, node(config), state.instance(), ledger.keep)
+        yield ledger.store.name, to
+    tls = _tls(config.upstream.trusted_ca)
+    for export in config.exports:
+        yield export.name, sink(export, tls)
 
 
 def _tls(trusted_ca: str | None) -> ssl.SSLContext:

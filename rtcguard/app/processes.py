@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import platform
 import signal
 import socket
 import sqlite3
@@ -20,7 +19,7 @@ from functools import partial
 from typing import Final
 
 from rtcguard.app.pipe import Pipe, in_loop, obey
-from rtcguard.app.settings import State
+from rtcguard.app.settings import State, node
 from rtcguard.errors import StartError
 from rtcguard.ledger.measures import Measures
 from rtcguard.ledger.writer import Writer
@@ -180,7 +179,7 @@ def gateway(settings: Settings, pipe: Pipe) -> None:
     def report(networks: list[str]) -> None:
         until = timestamp(time.time() + 3 * LOOK_EVERY)
         try:
-            store.ring_up(platform.node(), "network", "gateway", until, " ".join(networks))
+            store.ring_up(node(config), "network", "gateway", until, " ".join(networks))
         except sqlite3.Error as error:  # it is said again with the next look
             logging.error("the ledger cannot be told that the firewall holds: %s", error)
 
@@ -202,7 +201,7 @@ def export(settings: Settings, pipe: Pipe) -> None:
     try:
         writer = _writer(settings)
         exporting = Exporting(
-            settings.policy.config, settings.state.ledger, settings.workers, writer.record
+            settings.policy.config, settings.state, settings.workers, writer.record
         )
         pipe.send(None)
         pipe.poll(None)  # to its end
@@ -237,9 +236,14 @@ def _give_up(pipe: Pipe, error: StartError) -> None:
 
 
 def _writer(settings: Settings, measures: Measures | None = None) -> Writer:
-    ledger, mask = settings.policy.config.ledger, settings.state.mask(settings.policy.config)
+    config = settings.policy.config
     return Writer(
-        settings.state.ledger, ledger.keep, size=ledger.size, mask=mask, measures=measures
+        settings.state.ledger,
+        config.ledger.keep,
+        node(config),
+        size=config.ledger.size,
+        mask=settings.state.mask(config),
+        measures=measures,
     )
 
 

@@ -1,8 +1,10 @@
 """From files to values: the configuration with its secrets, and the folder where state is kept."""
 
 import glob
+import hashlib
 import os
 import secrets
+import socket
 import ssl
 import stat
 from dataclasses import dataclass
@@ -59,6 +61,10 @@ class State:
         """The secret that signs the page guard's tokens."""
         return self._secret("guard.key")
 
+    def instance(self) -> str:
+        """What tells this machine from any other, whatever its name is."""
+        return hashlib.sha256(self._secret("instance.key")).hexdigest()[:32]
+
     def mask(self, config: Config) -> Mask:
         """What the ledger's addresses are masked with, where they are to be."""
         return unmasked if config.ledger.addresses == "full" else masker(self._secret("mask.key"))
@@ -78,6 +84,11 @@ class State:
         if len(key) != 32:
             raise StartError(f"{path}: is not a key of 32 bytes; remove it, a new one will be made")
         return key
+
+
+def node(config: Config) -> str:
+    """This machine's name in events."""
+    return config.ledger.node or socket.gethostname()
 
 
 def state() -> State:

@@ -1,7 +1,6 @@
 """`rtcguard filter`: one payload through ring 2."""
 
 import json
-import socket
 import sys
 import time
 from pathlib import Path
@@ -39,7 +38,7 @@ def command(
     servers on its way to the client. A payload that must not pass gives exit code 3 and no output.
     HTML documents are never signaling and come back as they are.
     """
-    from rtcguard.app.settings import read_config, read_policy, state
+    from rtcguard.app.settings import node, read_config, read_policy, state
     from rtcguard.ledger.masking import masked
     from rtcguard.ledger.writer import stamped
     from rtcguard.page import content_type as types
@@ -67,7 +66,7 @@ def command(
             kept.prepare()
             mask = kept.mask(read)
             records = tuple(masked(record, mask) for record in records)
-        for event in stamped(records, socket.gethostname()):
+        for event in stamped(records, node(read)):
             events.write(json.dumps(event.to_dict()) + "\n")
     if made.blocked:
         raise PayloadBlocked(f"blocked: {made.blocked}")

@@ -154,8 +154,9 @@ class Fleet:
         """One whose locks end soon, whatever happens to this process or its network."""
         try:
             with self._connection.transaction():
-                limits = "set_config('statement_timeout', ?, true)", (
-                    "set_config('idle_in_transaction_session_timeout', ?, true)"
+                limits = (
+                    "set_config('statement_timeout', ?, true)",
+                    ("set_config('idle_in_transaction_session_timeout', ?, true)"),
                 )
                 self._db.execute(f"SELECT {', '.join(limits)}", (f"{_SLOWEST}s",) * 2)
                 yield

@@ -11,7 +11,15 @@ from typing import Any, Final
 import yaml
 
 from rtcguard.errors import ConfigError, Mistake, ParseError
-from rtcguard.policy import export_keys, match_values, model, network_keys, relay_keys, rule_keys
+from rtcguard.policy import (
+    export_keys,
+    ledger_keys,
+    match_values,
+    model,
+    network_keys,
+    relay_keys,
+    rule_keys,
+)
 from rtcguard.policy.include import Part, Parts, Read, Source, include
 from rtcguard.policy.rule import Rule
 from rtcguard.policy.yaml_reader import (
@@ -27,7 +35,7 @@ from rtcguard.policy.yaml_reader import (
     takes,
     text,
 )
-from rtcguard.policy.yaml_values import duration, host_port, proxy, secret, size
+from rtcguard.policy.yaml_values import host_port, proxy
 
 
 def _nothing_to_include(name: str, file: str) -> list[Source]:
@@ -195,19 +203,7 @@ _TOP: Keys = {
             ),
         },
     ).about("Who may use the proxy, so that rules can name a user."),
-    "ledger": section(
-        model.Ledger,
-        {
-            "store": _not_yet("a store other than SQLite", secret, "sqlite").about(
-                "Where events are kept."
-            ),
-            "keep": duration.about("Older events are removed: 90d."),
-            "size": size.about("The oldest events are removed where all take more: 4GB."),
-            "addresses": choice("full", "masked").about(
-                "masked: of clients' and peers' addresses the network and a keyed hash are kept."
-            ),
-        },
-    ).about("The record of what tried to leak."),
+    "ledger": ledger_keys.ledger.about("The record of what tried to leak."),
     "exports": export_keys.exports.about("Where events go beside the ledger, as they come."),
     "metrics": export_keys.metrics.about("Figures for Prometheus."),
     "web": section(

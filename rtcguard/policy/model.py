@@ -13,6 +13,7 @@ from rtcguard.ice.server import IceServer
 from rtcguard.policy.export import Export
 from rtcguard.policy.rule import Network, Rule
 from rtcguard.policy.rules import Rules
+from rtcguard.policy.store_url import PostgreSQL
 from rtcguard.policy.users import User
 from rtcguard.policy.version import version_of
 
@@ -127,7 +128,8 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    store: str = "sqlite"
+    store: PostgreSQL | str = "sqlite"
+    node: str | None = None  # None: the host name
     keep: int = 90 * 86400  # seconds
     size: int = 4 * 10**9  # bytes
     addresses: Literal["full", "masked"] = "full"

@@ -33,11 +33,11 @@ _OCTETS: Final = {str(octet): octet for octet in range(256)}
 _LENGTHS: Final = {f"/{length}": length for length in range(33)} | {"": 32}
 _NETWORK: Final = {"type": "string", "pattern": f"^{_ADDRESS}(/[0-9.]+)?$"}
 _PROXY = re.compile(rf"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+)(?::({_PORT}))?/?")
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def is_variable(node: yaml.Node) -> bool:
-    return isinstance(node.value, str) and _VARIABLE.fullmatch(node.value) is not None
+    return isinstance(node.value, str) and VARIABLE.fullmatch(node.value) is not None
 
 
 @takes(TEXT)
@@ -45,7 +45,7 @@ def secret(reader: Yaml, node: yaml.Node, path: str) -> str | None:
     """Text, or the variable of the environment that `${NAME}` stands for."""
     if not isinstance(node, yaml.ScalarNode) or "${" not in node.value:
         return scalar(reader, node, path, "text")
-    found = _VARIABLE.fullmatch(node.value)
+    found = VARIABLE.fullmatch(node.value)
     if found is None:
         reader.mistake(
             node, f"{path}: a variable of the environment is the whole value, such as ${{NAME}}"
@@ -90,7 +90,7 @@ def size(reader: Yaml, node: yaml.Node, path: str) -> int | None:
     return int(found[1]) * _BYTES[found[2]]
 
 
-@takes({"type": "string", "pattern": f"^(?:{_PROXY.pattern}|{_VARIABLE.pattern})$"})
+@takes({"type": "string", "pattern": f"^(?:{_PROXY.pattern}|{VARIABLE.pattern})$"})
 def proxy(reader: Yaml, node: yaml.Node, path: str) -> str | None:
     """The URL of an HTTP proxy, as mitmproxy takes it. What a variable holds is not shown."""
     value = secret(reader, node, path)

@@ -9,6 +9,7 @@ import pytest
 
 from rtcguard.app import exporting
 from rtcguard.app.exporting import Exporting
+from rtcguard.app.settings import State
 from rtcguard.ledger.store import Store
 from rtcguard.policy.export import JsonLines
 from rtcguard.policy.model import Config, Gateway, Metrics, Page, Sinkhole, Stun, Upstream
@@ -24,7 +25,7 @@ def test_a_port_that_somebody_else_has_for_a_while(
         with socket.create_server(("127.0.0.1", 0)) as busy:
             port = busy.getsockname()[1]
             config = Config(metrics=Metrics(("127.0.0.1", port)))
-            running = Exporting(config, tmp_path / "ledger", 1, lambda records: None)
+            running = Exporting(config, State(tmp_path), 1, lambda records: None)
             assert eventually(lambda: bool(caplog.records))
 
         def answers() -> bool:
@@ -45,12 +46,12 @@ def test_a_ledger_and_a_ca_that_are_away(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exporting, "_TRY_AGAIN", 0.05)
-    ledger, file = tmp_path / "ledger", tmp_path / "events.jsonl"
+    ledger, file = State(tmp_path).ledger, tmp_path / "events.jsonl"
     ledger.write_text("no database, for now; a file of this length is none\n" * 20)
     config = Config(
         exports=(JsonLines(str(file)),), upstream=Upstream(trusted_ca=str(tmp_path / "none.pem"))
     )
-    running = Exporting(config, ledger, 1, lambda records: None)
+    running = Exporting(config, State(tmp_path), 1, lambda records: None)
     assert eventually(lambda: len(caplog.records) >= 2)
     ledger.unlink()
     store = Store(ledger)
