@@ -58,6 +58,11 @@ INSERT INTO rtcguard_version VALUES (0)"""
 # By the version that a database has (0: an empty one), what makes it one of VERSION.
 _STEPS: Final = {0: _TABLES}
 
+# Not to_regclass, which remembers what it did not find until the next transaction.
+_IS_THERE: Final = """
+    SELECT 1 FROM information_schema.tables
+    WHERE table_schema = current_schema() AND table_name = 'rtcguard_version'
+"""
 _VALUES: Final = re.compile(r"VALUES \(\?(?:, \?)*\)")
 _SEEN: Final = """
     INSERT INTO nodes (node, instance, keep, seen) VALUES (?, ?, ?, now())
@@ -112,14 +117,15 @@ class Fleet:
         """Connects, and makes the tables where there are none, or older ones; without `create`
         that is a StartError, as is a database of a newer version. Raises psycopg.Error."""
         # Nothing is prepared on the server: a pooler may give each transaction another one.
-        self._connection = psycopg.connect(url, prepare_threshold=None, **_defaults(url))
+        self._connection = psycopg.connect(
+            url, autocommit=True, prepare_threshold=None, **_defaults(url)
+        )
         try:
             self._db = _Connection(self._connection)
             self._totals = Totals(self._db)
             version = self._version()
             if version < VERSION and create:
                 version = self._prepare()
-            self._connection.commit()
         except BaseException:
             self.close()
             raise
@@ -132,7 +138,7 @@ class Fleet:
             raise StartError(f"the database at ledger.store is {what}; {hint}")
 
     def _version(self) -> int:
-        if self._db.execute("SELECT to_regclass('rtcguard_version')").fetchone()[0] is None:
+        if self._db.execute(_IS_THERE).fetchone() is None:
             return 0
         version: int = self._db.execute("SELECT version FROM rtcguard_version").fetchone()[0]
         return version
@@ -190,7 +196,6 @@ class Fleet:
     def forget_old(self) -> None:
         """Removes the days that no gateway keeps, by the database's clock, a part at a time."""
         (day,) = self._db.execute(_FIRST_DAY).fetchone()
-        self._connection.commit()
         count = _AT_ONCE if day is not None else 0
         while count == _AT_ONCE:
             with self._transaction():

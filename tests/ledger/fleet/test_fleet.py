@@ -20,6 +20,7 @@ from tests.ledger.fleet.counting import assert_counted, rows
 from tests.ledger.fleet.postgresql import PostgreSQL
 
 DAY = 86400
+LONG = 3650 * DAY
 
 
 def many(first: int, count: int, **of: object) -> list[Event]:
@@ -115,12 +116,12 @@ def test_another_version(url: str) -> None:
         with pytest.raises(StartError, match=f"version {VERSION + 1}.*update rtcguard"):
             Fleet(url)
         with pytest.raises(Outage, match="update rtcguard"):
-            PostgreSQLSink(url, "n", "i", DAY).send(many(0, 1))
+            PostgreSQLSink(url, "n", "i", LONG).send(many(0, 1))
     assert rows(url, "SELECT COUNT(*) FROM events") == [(0,)]
 
 
 def test_only_reading_makes_no_tables(url: str) -> None:
-    with pytest.raises(StartError, match="is empty; a gateway whose ledger.store it is makes it"):
+    with pytest.raises(StartError, match=r"is empty; a gateway whose ledger.store it is makes it"):
         opened(url)
     assert rows(url, "SELECT to_regclass('events')") == [(None,)]
 
@@ -129,7 +130,6 @@ def test_a_user_who_may_only_read(url: str) -> None:
     fleet = Fleet(url)
     fleet.add(many(0, 3))
     fleet.close()
-    rows(url, "SELECT 1")
     with psycopg.connect(url, autocommit=True) as other:
         other.execute("CREATE ROLE reader LOGIN")
         other.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
@@ -145,7 +145,7 @@ def test_one_that_is_refused_stops_no_other(url: str, tmp_path: Path) -> None:
     store = Store(tmp_path / "ledger")
     store.add([*many(0, 10), event(50, reason="bad"), *many(60, 10)])
     told: list[str] = []
-    sink = PostgreSQLSink(url, "n", "i", DAY)
+    sink = PostgreSQLSink(url, "n", "i", LONG)
     delivery = Delivery("fleet", sink, lambda records: told.extend(r.reason for r in records))
     delivery.turn(store)
     sink.close()
@@ -166,21 +166,21 @@ def test_deadlocks_are_tried_again(url: str, monkeypatch: pytest.MonkeyPatch) ->
         return add(fleet, events)
 
     monkeypatch.setattr(Fleet, "add", added)
-    sink = PostgreSQLSink(url, "n", "i", DAY)
+    sink = PostgreSQLSink(url, "n", "i", LONG)
     assert sink.send(many(0, 5)) == 0
     sink.close()
     assert_counted(url)
 
 
 def test_two_of_one_name(url: str, caplog: pytest.LogCaptureFixture) -> None:
-    first, second = (PostgreSQLSink(url, "gw", instance, DAY) for instance in ("a", "b"))
+    first, second = (PostgreSQLSink(url, "gw", instance, LONG) for instance in ("a", "b"))
     first.send(many(0, 2))
     assert not caplog.records
     second.send(many(2, 2))
     second.send(many(4, 2))
     (said,) = caplog.records
     assert "as gw, too" in said.getMessage() and "ledger.node" in said.getMessage()
-    other = PostgreSQLSink(url, "gw2", "c", DAY)
+    other = PostgreSQLSink(url, "gw2", "c", LONG)
     other.send(many(6, 2))
     assert len(caplog.records) == 1
     for one in (first, second, other):
@@ -201,13 +201,13 @@ def test_old_days_go_for_the_gateway_that_keeps_them_longest(url: str) -> None:
     fleet.seen("long", "b", 5 * DAY)
     fleet.forget_old()
     assert [group.count for group in fleet.grouped("ring", Filter())] == [6]
-    assert_counted(url)
+    assert_counted(url, links=False)
     with psycopg.connect(url) as other:
         other.execute("UPDATE nodes SET seen = now() - interval '6 days' WHERE node = 'long'")
     fleet.forget_old()
     assert [group.count for group in fleet.grouped("ring", Filter())] == [3]
     fleet.close()
-    assert_counted(url)
+    assert_counted(url, links=False)
 
 
 def test_why_it_cannot_be_reached(server: PostgreSQL, url: str) -> None:
