@@ -87,6 +87,18 @@ class PostgreSQL:
             self.process.send_signal(signal.SIGINT)  # ends its connections, too
             self.process.wait(60)
 
+    def use_tls(self, certificate: Path, key: Path) -> None:
+        """For all connections from now on, beside those without."""
+        for name, source in (("server.crt", certificate), ("server.key", key)):
+            made = self.folder / "data" / name
+            shutil.copyfile(source, made)
+            made.chmod(0o600)
+            if self.user:
+                shutil.chown(made, self.user)
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET ssl = on")
+            connection.execute("SELECT pg_reload_conf()")
+
     def new_database(self, name: str) -> str:
         """Its URL."""
         with psycopg.connect(self.url(), autocommit=True) as connection:

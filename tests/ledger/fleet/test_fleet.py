@@ -15,6 +15,7 @@ from rtcguard.ledger.exports.sink import Outage
 from rtcguard.ledger.fleet import LONGEST, VERSION, Fleet, opened
 from rtcguard.ledger.query import Filter
 from rtcguard.ledger.store import Store
+from tests.lab.ca import LabCA
 from tests.ledger.exports.events import event
 from tests.ledger.fleet.counting import assert_counted, rows
 from tests.ledger.fleet.postgresql import PostgreSQL
@@ -218,3 +219,26 @@ def test_why_it_cannot_be_reached(server: PostgreSQL, url: str) -> None:
     assert "\n" not in str(raised.value) and "--local" in str(raised.value)
     with pytest.raises(Outage, match="onnection refused"):
         PostgreSQLSink("postgresql://127.0.0.1:1/a", "n", "i", 1).send(many(0, 1))
+
+
+def test_tls(server: PostgreSQL, url: str, tmp_path: Path) -> None:
+    """The database's certificate is checked, and its name."""
+    (tmp_path / "other").mkdir()
+    ca, other = LabCA(tmp_path), LabCA(tmp_path / "other")
+    server.use_tls(*ca.issue("localhost", ()))
+    port = url.rpartition(":")[2]
+
+    def sink(host: str, trusted: LabCA) -> PostgreSQLSink:
+        tls = f"sslmode=verify-full&sslrootcert={trusted.certificate}"
+        return PostgreSQLSink(f"postgresql://rtcguard@{host}:{port}?{tls}", "n", "i", LONG)
+
+    one = sink("localhost", ca)
+    assert one.send(many(0, 3)) == 0
+    query = "SELECT COUNT(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE ssl"
+    assert rows(url, f"{query} AND application_name = 'rtcguard'") == [(1,)]
+    one.close()
+    with pytest.raises(Outage, match="certificate verify failed"):
+        sink("localhost", other).send(many(3, 3))
+    with pytest.raises(Outage, match="does not match host name"):
+        sink("127.0.0.1", ca).send(many(3, 3))
+    assert rows(url, "SELECT COUNT(*) FROM events") == [(3,)]
