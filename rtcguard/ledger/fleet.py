@@ -186,12 +186,15 @@ class Fleet:
             self._totals.add(new[id] for (id,) in written)
         return len(written)
 
-    def seen(self, node: str, instance: str, keep: int) -> bool:
-        """A gateway says that it is there, and how many seconds it keeps events; whether another
-        of the same name was there lately."""
+    def seen(self, node: str, instance: str, keep: int) -> tuple[bool, float]:
+        """A gateway says that it is there, and how many seconds it keeps events. Returns whether
+        another of the same name was there lately, and the database's time, in seconds since
+        1970."""
         with self._transaction():
             self._db.execute(_SEEN, (node, instance, keep))
-            return self._db.execute(_OTHERS, (node, instance)).fetchone() is not None
+            is_other = self._db.execute(_OTHERS, (node, instance)).fetchone() is not None
+            (now,) = self._db.execute("SELECT CAST(extract(epoch FROM now()) AS FLOAT)").fetchone()
+            return is_other, now
 
     def forget_old(self) -> None:
         """Removes the days that no gateway keeps, by the database's clock, a part at a time."""

@@ -159,6 +159,19 @@ def test_what_is_written_twice_is_summed_once(store: Store) -> None:
     assert [row.count for row in store.grouped("address", Filter())] == [2]
 
 
+def test_what_was_not_written_is_linked_later(store: Store, path: Path) -> None:
+    """A batch that failed left nothing behind, in memory either."""
+    database = sqlite3.connect(path)
+    database.execute("ALTER TABLE links RENAME TO away")
+    made = event(1, "2026-01-01T00:00:00.000Z", site="a", client="c1")
+    with pytest.raises(sqlite3.OperationalError):
+        store.add([made])
+    database.execute("ALTER TABLE away RENAME TO links")
+    database.close()
+    store.add([made])
+    assert [row.clients for row in store.grouped("site", Filter())] == [["c1"]]
+
+
 def test_a_day_with_too_many_sums(
     store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

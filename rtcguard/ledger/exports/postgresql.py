@@ -15,6 +15,7 @@ from rtcguard.ledger.fleet import Fleet, explained
 
 _AGAIN: Final = 5  # times, where gateways came in each other's way
 _SEEN_EVERY: Final = 60.0  # seconds
+_CLOCK: Final = 60.0  # seconds that clocks may differ
 _FORGET_EVERY: Final = 3600.0
 
 logger = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ class PostgreSQLSink:
     def __init__(self, url: str, node: str, instance: str, keep: int) -> None:
         self._url, self._node, self._instance, self._keep = url, node, instance, keep
         self._fleet: Fleet | None = None
-        self._is_same_told = False
+        self._told: tuple[str, ...] = ()
         self._seen = self._forgot = float("-inf")
 
     def send(self, events: Sequence[Event]) -> int:
@@ -46,22 +47,39 @@ class PostgreSQLSink:
         now = time.monotonic()
         if now - self._seen > _SEEN_EVERY:
             self._seen = now
-            is_same = fleet.seen(self._node, self._instance, self._keep)
-            if is_same and not self._is_same_told:
-                logger.warning(
-                    "another gateway writes to the fleet's database as %s, too: nobody can tell "
-                    "the events of the two apart; give each its own ledger.node",
-                    self._node,
-                )
-            self._is_same_told = is_same
+            is_other, its_time = fleet.seen(self._node, self._instance, self._keep)
+            self._tell(_same(self._node) if is_other else "", _clock(time.time() - its_time))
         if now - self._forgot > _FORGET_EVERY:
             self._forgot = now
             fleet.forget_old()
+
+    def _tell(self, *told: str) -> None:
+        """Warns of what is wrong, when it begins to be."""
+        for one in told:
+            if one and one not in self._told:
+                logger.warning("%s", one)
+        self._told = told
 
     def close(self) -> None:
         if self._fleet is not None:
             self._fleet.close()
             self._fleet = None
+
+
+def _same(node: str) -> str:
+    return (
+        f"another gateway writes to the fleet's database as {node}, too: nobody can tell the "
+        "events of the two apart; give each its own ledger.node"
+    )
+
+
+def _clock(ahead: float) -> str:
+    if abs(ahead) < _CLOCK:
+        return ""
+    return (
+        "this machine's clock is far from that of the fleet's database, which removes old events "
+        f"by its own: {'ahead' if ahead > 0 else 'behind'} by more than {_CLOCK:.0f} s"
+    )
 
 
 def _add(fleet: Fleet, events: Sequence[Event], again: int = _AGAIN) -> int:

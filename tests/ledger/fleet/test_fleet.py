@@ -9,6 +9,7 @@ import pytest
 
 from rtcguard.errors import StartError
 from rtcguard.ledger.event import COLUMNS, Event, timestamp
+from rtcguard.ledger.exports import postgresql as module
 from rtcguard.ledger.exports.delivery import Delivery
 from rtcguard.ledger.exports.postgresql import PostgreSQLSink
 from rtcguard.ledger.exports.sink import Outage
@@ -187,6 +188,19 @@ def test_two_of_one_name(url: str, caplog: pytest.LogCaptureFixture) -> None:
     for one in (first, second, other):
         one.close()
     assert rows(url, "SELECT COUNT(*) FROM events") == [(8,)]
+
+
+def test_a_clock_that_is_wrong(
+    url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.time", lambda: 86400.0)
+    monkeypatch.setattr(module, "_SEEN_EVERY", -1.0)
+    sink = PostgreSQLSink(url, "gw", "a", LONG)
+    sink.send(many(0, 2))
+    sink.send(many(2, 2))
+    sink.close()
+    (said,) = caplog.records
+    assert "clock is far from" in said.getMessage() and "behind" in said.getMessage()
 
 
 def test_old_days_go_for_the_gateway_that_keeps_them_longest(url: str) -> None:
