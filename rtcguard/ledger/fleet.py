@@ -7,7 +7,10 @@ Texts compare by their bytes (collation "C"), as in SQLite, whatever the databas
 """
 
 import contextlib
+import os
 import re
+import socket
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -29,6 +32,7 @@ _LOCK: Final = int.from_bytes(b"rtcguard")  # who makes or changes the tables
 _LOCK_OLD: Final = _LOCK + 1  # who removes old events
 _PATIENCE: Final = 10  # seconds, to connect; and for an answer of a network that is silent
 _SLOWEST: Final = 60  # seconds for a statement, and for one to come after another
+SILENT: Final = 90.0  # seconds, for a transaction
 _AT_ONCE: Final = 20_000  # events
 
 _TEXT: Final = 'TEXT COLLATE "C" NOT NULL'
@@ -157,7 +161,11 @@ class Fleet:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
-        """One whose locks end soon, whatever happens to this process or its network."""
+        """One whose locks end soon, whatever happens to this process or its network, and which ends
+        here, whatever happens to the database."""
+        late = threading.Timer(SILENT, self._cut)
+        late.daemon = True
+        late.start()
         try:
             with self._connection.transaction():
                 limits = (
@@ -169,6 +177,17 @@ class Fleet:
         except BaseException:
             self._totals = Totals(self._db)  # what the other took for written is not
             raise
+        finally:
+            late.cancel()
+
+    def _cut(self) -> None:
+        """Ends the connection under whoever waits for an answer: a server that is stopped keeps no
+        limit of its own, and its system goes on saying that it is there."""
+        with (
+            contextlib.suppress(psycopg.Error, OSError),
+            socket.socket(fileno=os.dup(self._connection.fileno())) as connected,
+        ):
+            connected.shutdown(socket.SHUT_RDWR)
 
     def add(self, events: Iterable[Event]) -> int:
         """Writes a batch as one transaction; how many of its events were new."""

@@ -1,5 +1,7 @@
 """A fleet's database: counted once, whoever comes, however often, with whatever a page sent."""
 
+import os
+import signal
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +10,7 @@ import psycopg
 import pytest
 
 from rtcguard.errors import StartError
+from rtcguard.ledger import fleet as database
 from rtcguard.ledger.event import COLUMNS, Event, timestamp
 from rtcguard.ledger.exports import postgresql as module
 from rtcguard.ledger.exports.delivery import Delivery
@@ -233,6 +236,24 @@ def test_why_it_cannot_be_reached(server: PostgreSQL, url: str) -> None:
     assert "\n" not in str(raised.value) and "--local" in str(raised.value)
     with pytest.raises(Outage, match="onnection refused"):
         PostgreSQLSink("postgresql://127.0.0.1:1/a", "n", "i", 1).send(many(0, 1))
+
+
+def test_a_database_that_stands_still(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for it for ever; what it had is not counted twice."""
+    sink = PostgreSQLSink(url, "n", "i", LONG)
+    sink.send(many(0, 3))
+    query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'rtcguard'"
+    ((pid,),) = rows(url, query)
+    monkeypatch.setattr(database, "SILENT", 0.2)
+    os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(Outage):
+        sink.send(many(3, 3))
+    os.kill(pid, signal.SIGCONT)
+    monkeypatch.undo()
+    assert sink.send(many(3, 3)) == 0
+    sink.close()
+    assert rows(url, "SELECT COUNT(*) FROM events") == [(6,)]
+    assert_counted(url)
 
 
 def test_tls(server: PostgreSQL, url: str, tmp_path: Path) -> None:
