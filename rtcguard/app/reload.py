@@ -8,7 +8,6 @@ ledger, to `rtcguard reload`, and by the exit code of `rtcguard run`.
 
 import contextlib
 import logging
-import platform
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from rtcguard.app.changes import changes, restarted
 from rtcguard.app.parts import parts
 from rtcguard.app.processes import Settings
 from rtcguard.app.reading import Source
+from rtcguard.app.settings import node
 from rtcguard.app.supervisor import Supervisor
 from rtcguard.app.watching import Files
 from rtcguard.errors import ConfigError, RtcguardError, StartError
@@ -152,7 +152,7 @@ class Reloader:
         with _logged(StartError, sqlite3.Error):
             store = Store(self.settings.state.ledger)
             try:
-                store.add(stamped([record], platform.node()))
+                store.add(stamped([record], node(self.settings.policy.config)))
             finally:
                 store.close()
 

@@ -2,7 +2,7 @@
 
 The same configuration has the same version on every machine, however it is written: comments,
 order of keys, files that it is spread over, defaults that are written out change nothing. Secrets
-are no part of it: whoever reads the ledger must not be able to try some.
+are no part of it: whoever reads the ledger must not be able to try some. Nor is a machine's name.
 """
 
 import hashlib
@@ -13,7 +13,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 _DIGITS: Final = 12
-_SECRET: Final = ("username", "credential", "headers")
+_SECRET: Final = ("username", "credential", "headers", "url")
+_OWN: Final = ("node",)  # a machine's own
 
 
 def version_of(config: object) -> str:
@@ -48,6 +49,7 @@ def _plain(value: Any) -> Any:
         return {
             name: bool(inner) if name in _SECRET else _plain(inner)
             for name, inner in _compared(value)
+            if name not in _OWN
         }
     if isinstance(value, tuple):
         return [_plain(inner) for inner in value]

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from rtcguard.policy.load import load
-from rtcguard.policy.model import Config, Policy, Relay, RelayServer, Upstream
+from rtcguard.policy.model import Config, Ledger, Policy, Relay, RelayServer, Upstream
+from rtcguard.policy.store_url import parse
 from rtcguard.policy.version import changed, version_of
 
 WRITTEN = """
@@ -57,6 +58,19 @@ def test_how_it_is_written_does_not_matter(same: str) -> None:
 def test_what_it_says_does(other: str, keys: tuple[str, ...]) -> None:
     assert of(other) != of(WRITTEN)
     assert changed(load(WRITTEN, "file"), load(other, "file")) == keys
+
+
+def test_a_database_is_known_by_its_place() -> None:
+    one, other, elsewhere = (
+        Config(ledger=Ledger(parse(url), node))
+        for url, node in (
+            ("postgresql://me:secret@db.example/r", "gw1"),
+            ("postgresql://db.example/r?password=x", "gw2"),
+            ("postgresql://a,[::1]:5433/r", None),
+        )
+    )
+    assert version_of(one) == version_of(other) != version_of(elsewhere)
+    assert changed(one, other) == ("ledger.store", "ledger.node")
 
 
 def test_secrets_are_no_part_of_it() -> None:
