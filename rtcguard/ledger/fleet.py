@@ -38,6 +38,7 @@ _AT_ONCE: Final = 20_000  # events
 _TEXT: Final = 'TEXT COLLATE "C" NOT NULL'
 _TABLES: Final = f"""
 CREATE TABLE events (
+    seq BIGINT GENERATED ALWAYS AS IDENTITY,
     {", ".join(f'"{c}" {"BIGINT NOT NULL" if c in INTEGERS else _TEXT}' for c in COLUMNS)},
     PRIMARY KEY (id)
 );
@@ -190,9 +191,10 @@ class Fleet:
             connected.shutdown(socket.SHUT_RDWR)
 
     def add(self, events: Iterable[Event]) -> int:
-        """Writes a batch as one transaction; how many of its events were new."""
+        """Writes a batch as one transaction; how many of its events were new. `seq` grows in their
+        order; of several gateways, not in the order of the commits."""
         new = {event.id: _fitting(event) for event in events}
-        rows = [new[id].to_row() for id in sorted(new)]
+        rows = [event.to_row() for event in new.values()]
         if not rows:
             return 0
         with self._transaction():

@@ -277,3 +277,11 @@ def test_tls(server: PostgreSQL, url: str, tmp_path: Path) -> None:
     with pytest.raises(Outage, match="does not match host name"):
         sink("127.0.0.1", ca).send(many(3, 3))
     assert rows(url, "SELECT COUNT(*) FROM events") == [(3,)]
+
+
+def test_the_order_of_a_batch_is_kept(url: str) -> None:
+    fleet = Fleet(url)
+    batch = [event(n) for n in (5, 3, 9, 1)]
+    fleet.add(batch)
+    fleet.close()
+    assert rows(url, "SELECT id FROM events ORDER BY seq") == [(one.id,) for one in batch]
