@@ -14,8 +14,8 @@ from itertools import batched
 from pathlib import Path
 from typing import Final
 
-from rtcguard.errors import StartError
-from rtcguard.ledger import query, schema
+from rtcguard.errors import DamagedError, StartError
+from rtcguard.ledger import query, schema, series
 from rtcguard.ledger.event import COLUMNS, Event
 from rtcguard.ledger.masking import Mask, unmasked
 from rtcguard.ledger.query import Filter, Group
@@ -53,6 +53,28 @@ class Store:
                 f"{path}: the ledger cannot be opened ({error}); "
                 "set RTCGUARD_STATE_DIR to a folder that can be written"
             ) from error
+
+    @classmethod
+    def read_only(cls, path: Path, mask: Mask = unmasked) -> "Store":
+        """The file for questions alone: it is neither made, nor written to, nor brought to another
+        version. Raises StartError, or DamagedError for what is no sound database."""
+        store = cls.__new__(cls)
+        store.path, store._mask = path, mask
+        try:
+            if not path.is_file():
+                raise StartError(f"{path}: there is no ledger yet; `rtcguard run` makes it")
+            store._db = _opened(path)
+            (version,) = store._db.execute("PRAGMA user_version").fetchone()
+        except (OSError, sqlite3.OperationalError) as error:
+            raise StartError(f"{path}: the ledger cannot be opened ({error})") from error
+        except sqlite3.DatabaseError as error:
+            raise DamagedError(f"{path}: the ledger is damaged ({error})") from error
+        if version != schema.VERSION:
+            store.close()
+            hint = "update rtcguard" if version > schema.VERSION else "`rtcguard run` takes it over"
+            what = f"the ledger is of version {version}, this rtcguard reads {schema.VERSION}"
+            raise StartError(f"{path}: {what}; {hint}" if version else f"{path}: is no ledger")
+        return store
 
     def _use_wal(self) -> None:
         """Asks until it is so: for this, SQLite does not wait for the locks of others, and
@@ -257,5 +279,37 @@ class Store:
         """As `query.grouped`."""
         return query.grouped(self._db, by, asked)
 
+    def over_time(self, by: str, asked: Filter, *, hours: bool) -> list[series.Count]:
+        """As `series.over_time`."""
+        return series.over_time(self._db, by, asked, hours=hours)
+
+    def events(self, asked: Filter, most: int) -> list[Event]:
+        """As `series.events`."""
+        return series.events(self._db, asked, most)
+
+    def named(self, name: str, most: int) -> list[Event]:
+        """As `series.named`."""
+        return series.named(self._db, name, most)
+
     def close(self) -> None:
         self._db.close()
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """A connection that reads. Where nobody has the file open, and nothing can be made beside it
+    (a folder that is not ours), it is taken for one that does not change."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    while True:
+        db = sqlite3.connect(uri, timeout=_PATIENCE, isolation_level=None, uri=True)
+        try:
+            db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+            return db
+        except sqlite3.Error as error:
+            db.close()
+            if (
+                not isinstance(error, sqlite3.OperationalError)
+                or "immutable" in uri
+                or path.with_name(f"{path.name}-wal").exists()
+            ):
+                raise
+            uri += "&immutable=1"
