@@ -99,18 +99,23 @@ class _Splitting:
                 self._by_ufrag.setdefault((record.client, record.ufrag), call)
         elif record.kind == "guard":
             self._guards[where] = event
-        elif record.kind == "name":
-            call = self._latest.get(record.client)
-            if call is None or _paused(call, event):
-                self._names.setdefault(record.client, []).append(event)
-            else:
-                call.add(event)
-        elif record.kind == "udp":
-            call = self._latest.get(record.client)
-            if call is not None and call.knows(event) and not _paused(call, event):
-                call.add(event)
-        elif (call := self._open.get(where)) is not None and not _paused(call, event):
+        else:
+            self._add_beside(event)
+
+    def _add_beside(self, event: Event) -> None:
+        """What makes no call goes with the one that is going on; a name with the next one too."""
+        record = event.record
+        by_client = record.kind in ("name", "udp")  # of which nobody says the site
+        call = (
+            self._latest.get(record.client)
+            if by_client
+            else self._open.get((record.client, record.site))
+        )
+        going = call is not None and not _paused(call, event)
+        if call is not None and going and (record.kind != "udp" or call.knows(event)):
             call.add(event)
+        elif record.kind == "name" and not going:
+            self._names.setdefault(record.client, []).append(event)
 
     def _known(self, event: Event) -> Call | None:
         """The call that an event belongs to, if there is one."""

@@ -99,9 +99,8 @@ def _no_relay(records: list[Record]) -> Words:
 
 def _let_out(records: list[Record]) -> Words:
     for record in _candidates(records, "outbound"):
-        if record.action in ("kept", "observed") and not record.would:
-            if record.candidate_type != "relay":
-                return {"address": record.address, "rule": record.rule}
+        if record.action in ("kept", "observed") and record.candidate_type != "relay":
+            return {"address": record.address, "rule": record.rule}
     return None
 
 
@@ -146,7 +145,9 @@ def _site_turn(records: list[Record]) -> str:
     return _listed(
         record.destination
         for record in records
-        if record.kind == "server" and record.action == "stripped" and "TURN server" in record.reason
+        if record.kind == "server"
+        and record.action == "stripped"
+        and "TURN server" in record.reason
     )
 
 

@@ -24,14 +24,15 @@ _MOST: Final = 200_000  # events
 
 
 def salvage(damaged: Path, folder: Path, asked: Filter) -> tuple[Store, int]:
-    """A store in `folder` with the last events of `damaged` that can be read and lie in the times of
-    a filter, and how many these are."""
+    """A store in `folder` with the last events of `damaged` that can be read and lie in the times
+    of a filter, and how many these are."""
     store = Store(folder / "salvaged.sqlite3")
     count = 0
     whole = _of_full_length(damaged, folder)
-    with contextlib.closing(
-        sqlite3.connect(f"{whole.absolute().as_uri()}?mode=ro", uri=True)
-    ) as db, contextlib.suppress(sqlite3.DatabaseError):  # not even its table can be found
+    with (
+        contextlib.closing(sqlite3.connect(f"{whole.absolute().as_uri()}?mode=ro", uri=True)) as db,
+        contextlib.suppress(sqlite3.DatabaseError),
+    ):  # not even its table can be found
         for events in _readable(db, asked):
             store.add(events)
             count += len(events)
