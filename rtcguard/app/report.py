@@ -12,12 +12,11 @@ from typing import Final
 from rtcguard.errors import DamagedError, StartError
 from rtcguard.ledger import calls, html, salvage
 from rtcguard.ledger.event import timestamp
-from rtcguard.ledger.html import Told
 from rtcguard.ledger.masking import Mask
 from rtcguard.ledger.outcome import outcome
 from rtcguard.ledger.query import Filter
 from rtcguard.ledger.store import Store
-from rtcguard.ledger.story import story
+from rtcguard.ledger.story import Told
 from rtcguard.policy.model import Config
 
 _HOURS: Final = 36 * 3600.0  # seconds: longer spans are plotted by days
@@ -103,7 +102,7 @@ def listed(store: Store, asked: Filter, places: Mapping[str, str]) -> tuple[list
 
 
 def told_of(call: calls.Call, places: Mapping[str, str]) -> Told:
-    return Told(call, outcome(call, places), story(call))
+    return Told(call, outcome(call, places))
 
 
 def find(store: Store, name: str, asked: Filter, places: Mapping[str, str]) -> Told:
@@ -143,7 +142,11 @@ def page(store: Store, span: Span, asked: Filter, top: int, places: Mapping[str,
             until=timestamp(end.timestamp()),
             groups={by: store.grouped(by, asked) for by in _GROUPS},
             over={
-                by: [one for one in store.over_time(by, asked, hours=hours) if one.key]
+                by: [
+                    one
+                    for one in store.over_time(by, asked, hours=hours)
+                    if one.key and (by, one.key) != ("would", "kept")
+                ]
                 for by in ("ring", "action", "would")
             },
             calls=listed(store, asked, places)[0][:_CALLS],

@@ -16,9 +16,9 @@ from rtcguard.policy.record import ACTIONS, KINDS, RINGS
 
 if TYPE_CHECKING:
     from rtcguard.app.report import Span
-    from rtcguard.ledger.html import Told
     from rtcguard.ledger.query import Filter, Group
     from rtcguard.ledger.store import Store
+    from rtcguard.ledger.story import Told
 
 _TOP: Final = 20  # rows of each table of the page
 _FILTERS: Final[tuple[tuple[str, tuple[str, ...], str], ...]] = (

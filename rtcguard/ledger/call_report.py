@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from rtcguard.ledger.event import Event
-from rtcguard.ledger.html import Told
 from rtcguard.ledger.report import plain_cell, visible
-from rtcguard.ledger.story import sentence, to_dict
+from rtcguard.ledger.story import Told, sentence, to_dict
 
 _SHORT: Final = 16  # letters of an id on the terminal: they find the call too
 COLUMNS: Final = (

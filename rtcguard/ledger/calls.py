@@ -33,6 +33,8 @@ class Call:
     events: list[Event] = field(default_factory=list)
     ufrags: list[str] = field(default_factory=list)
     last: str = ""
+    has_begun: bool = False
+    """Whether more is known of it than servers that the page was told of."""
     _first: Event | None = None
     _hosts: set[str] = field(default_factory=set)
 
@@ -58,8 +60,9 @@ class Call:
         record = event.record
         self.events.append(event)
         self.last = max(self.last, event.last)
-        if record.kind in _MAKES and self._first is None:
+        if record.kind in _MAKES and (self._first is None or _place(event) < _place(self._first)):
             self._first = event
+        self.has_begun |= record.kind in ("connection", "candidate")
         own = record.direction == "outbound" and record.ufrag
         if own and record.ufrag not in self.ufrags:
             self.ufrags.append(record.ufrag)
@@ -98,7 +101,11 @@ class _Splitting:
             if record.ufrag:
                 self._by_ufrag.setdefault((record.client, record.ufrag), call)
         elif record.kind == "guard":
-            self._guards[where] = event
+            call_ = self._open.get(where)
+            if call_ is None or call_.has_begun or _paused(call_, event):
+                self._guards[where] = event
+            else:  # its report took longer than the page's first request for servers
+                call_.add(event)
         else:
             self._add_beside(event)
 
@@ -146,6 +153,11 @@ class _Splitting:
         self.made.append(call)
         self._open[where] = call
         return call
+
+
+def _place(event: Event) -> tuple[str, str]:
+    """Of events of the same time, the one that every node takes for the first."""
+    return event.time, event.id
 
 
 def _host(record: Record) -> str:

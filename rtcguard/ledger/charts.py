@@ -63,10 +63,10 @@ def _steps(first: str, last: str, unit: str) -> list[str]:
 
 
 def _round(most: int) -> int:
-    """The next number above that people read easily: 1, 2 or 5 and zeros."""
+    """The next number above that people read easily: one digit and zeros."""
     power = 1
     while True:
-        for digit in (1, 2, 5):
+        for digit in (1, 2, 3, 4, 6, 8):
             if digit * power >= most:
                 return digit * power
         power *= 10

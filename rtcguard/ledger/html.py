@@ -15,26 +15,18 @@ from importlib import resources
 from typing import Final
 
 from rtcguard.ledger import charts
-from rtcguard.ledger.calls import Call
-from rtcguard.ledger.outcome import HELD, Outcome
 from rtcguard.ledger.query import Group
 from rtcguard.ledger.report import done, visible
 from rtcguard.ledger.series import Count
-from rtcguard.ledger.story import Line
+from rtcguard.ledger.story import Told
 from rtcguard.policy.record import ACTIONS, RINGS
 
 _MOST_VALUES: Final = 5  # told of beside a row
+_HELD_BACK: Final = ("stripped", "refused", "blocked")
+_LONGEST: Final = 60  # letters of each
+_EACH: Final = {"hour": "an hour", "day": "a day", "month": "a month"}
 
 type Local = Callable[[str], str]  # an event's time as the reader's clock has it
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A call with what became of it and its story."""
-
-    call: Call
-    outcome: Outcome
-    lines: Sequence[Line]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +108,8 @@ def _tiles(answers: Answers) -> str:
         would.update(group.would)
     tiles = [
         (actions.total(), "events"),
-        (sum(actions[action] for action in HELD), "held back"),
-        (would.total(), "would have been held back"),
+        (sum(actions[action] for action in _HELD_BACK), "held back"),
+        (sum(would[action] for action in _HELD_BACK), "would have been held back"),
         (len(answers.groups["address"]), "addresses"),
         (len(answers.groups["client"]), "clients"),
         (len(answers.groups["site"]), "sites"),
@@ -151,7 +143,7 @@ def _over_time(answers: Answers, by: str, title: str, keys: Sequence[str]) -> st
     )
     return (
         f"<section><h2>{title}</h2><figure>"
-        f"<div class=axis><span>{_number(made.most)} a {made.unit}</span></div>"
+        f"<div class=axis><span>{_number(made.most)} {_EACH[made.unit]}</span></div>"
         f"{charts.drawn(made, by, title)}<div class=axis>{ends}</div>"
         f"<ul class=key>{legend}</ul></figure>"
         f"<details><summary>The numbers</summary><table><thead><tr><th scope=col>{made.unit} (UTC)"
@@ -228,7 +220,9 @@ def _table(title: str, by: str, groups: Sequence[Group], top: int, local: Local)
         }
         row = "".join(f'<td data-label="{name}">{cells[name]}</td>' for name in names)
         body.append(f"<tr><th scope=row>{_text(group.key)}</th>{row}</tr>")
-    head = "".join(f"<th scope=col>{name}</th>" for name in (by, *names))
+    head = "".join(
+        f'<th scope=col class="{name.rpartition(" ")[2]}">{name}</th>' for name in (by, *names)
+    )
     return (
         f"<section><h2>{title}{_of(groups, top)}</h2><table class=wide><thead><tr>{head}</tr>"
         f"</thead><tbody>{''.join(body)}</tbody></table></section>"
@@ -236,9 +230,13 @@ def _table(title: str, by: str, groups: Sequence[Group], top: int, local: Local)
 
 
 def _values(values: Sequence[str]) -> str:
-    shown = ", ".join(map(_text, values[:_MOST_VALUES]))
+    shown = ", ".join(_text(_cut(value)) for value in values[:_MOST_VALUES])
     more = len(values) - _MOST_VALUES
     return f"{shown} and {_number(more)} more" if more > 0 else shown
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= _LONGEST else f"{value[: _LONGEST - 1]}…"
 
 
 def _calls(calls: Sequence[Told], local: Local) -> str:
@@ -262,7 +260,7 @@ def _call(told: Told, local: Local) -> str:
     where = _text(call.site) or "a program"
     return (
         f"<details class=call><summary><time>{_plain(local(call.began))}</time> {where}, "
-        f"{_text(call.client)}: {_text(told.outcome.name)}</summary>"
+        f"{_text(call.client)}: <strong>{_text(told.outcome.name)}</strong></summary>"
         f"<ol>{lines}</ol><p class=outcome>{_text(told.outcome.sentence)}</p>"
         f"<p>What to change: {_text(told.outcome.change)}</p></details>"
     )

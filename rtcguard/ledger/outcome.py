@@ -46,10 +46,11 @@ def outcome(call: Call, places: Mapping[str, str]) -> Outcome:
 def _watched(records: list[Record]) -> Words:
     would = Counter[str]()
     for record in records:
-        would[record.would] += record.count if record.would else 0
-    if not +would or any(record.action in HELD for record in records):
+        if record.would in HELD and record.kind != "guard":
+            would[record.would] += record.count
+    if not would or any(record.action in HELD for record in records):
         return None
-    listed = ", ".join(f"{action} {count}" for action, count in sorted((+would).items()))
+    listed = ", ".join(f"{action} {count}" for action, count in sorted(would.items()))
     return {"would": listed}
 
 

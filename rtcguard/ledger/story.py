@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from rtcguard.ledger.calls import Call, seconds_between
 from rtcguard.ledger.event import Event
+from rtcguard.ledger.outcome import Outcome
 from rtcguard.policy.record import Record
 
 _TOGETHER: Final = 10.0  # seconds
@@ -38,6 +39,19 @@ class Line:
     count: int
     last: str
     events: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A call with what became of it."""
+
+    call: Call
+    outcome: Outcome
+
+    @property
+    def lines(self) -> list[Line]:
+        """Its story."""
+        return story(self.call)
 
 
 def story(call: Call) -> list[Line]:
