@@ -1,5 +1,5 @@
-"""Calls for the ledger's tests: each event is what the rings themselves make of what a browser does,
-tied together as the writer does it."""
+"""Calls for the ledger's tests: each event is what the rings themselves make of what a browser
+does, tied together as the writer does it."""
 
 import json
 import secrets

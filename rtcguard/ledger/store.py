@@ -64,6 +64,7 @@ class Store:
             if not path.is_file():
                 raise StartError(f"{path}: there is no ledger yet; `rtcguard run` makes it")
             store._db = _opened(path)
+            store._totals = Totals(store._db)
             (version,) = store._db.execute("PRAGMA user_version").fetchone()
         except (OSError, sqlite3.OperationalError) as error:
             raise StartError(f"{path}: the ledger cannot be opened ({error})") from error
