@@ -4,6 +4,7 @@
       ConfigError            the configuration is wrong, or cannot be put to work (exit 2)
       StartError             a part could not be started: busy port, missing folder (exit 2)
       PayloadBlocked         a payload that must not pass (exit 3 in `rtcguard filter`)
+      DamagedError           a ledger that is damaged (exit 1)
     ParseError(ValueError)   what a parser of wire bytes raises, and nothing else
 
 A `ParseError` never reaches a user: who calls a parser decides what an unreadable input means.
@@ -52,6 +53,10 @@ class PayloadBlocked(RtcguardError):
     """A payload that rtcguard does not let pass; the text says why."""
 
     exit_code = 3
+
+
+class DamagedError(RtcguardError):
+    """A ledger that cannot be read as it is; the text names the file and what is wrong with it."""
 
 
 class ParseError(ValueError):

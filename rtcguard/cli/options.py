@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -52,3 +53,42 @@ class DurationType(click.ParamType[int]):
         return parse_duration(value) or self.fail(
             f"{value!r} is not like 30m, 24h, 90d", param, ctx
         )
+
+
+class MomentType(click.ParamType[datetime]):
+    """`24h` (so long ago), `2026-11-26`, `2026-11-26 10:00`: local time, unless it names a zone. Of
+    a date, `end` takes the end of the day."""
+
+    name = "TIME"
+
+    def __init__(self, *, end: bool = False) -> None:
+        self._end = end
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        try:
+            seconds = parse_duration(value)
+            if seconds is not None:
+                return datetime.now().astimezone() - timedelta(seconds=seconds)
+            moment = datetime.fromisoformat(value)
+            if self._end and len(value) <= len("2026-11-26"):
+                moment += timedelta(days=1)
+            return moment.astimezone()
+        except (ValueError, OverflowError, OSError):  # what is no time, or none of this calendar
+            self.fail(f"{value!r} is not like 24h, 2026-11-26 or '2026-11-26 10:00'", param, ctx)
+
+
+class PatternType(click.ParamType[str]):
+    """One of some words, or a pattern with `*` for any of them."""
+
+    name = "NAME"
+
+    def __init__(self, words: tuple[str, ...]) -> None:
+        self._words = words
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if "*" not in value and value not in self._words:
+            self.fail(f"{value!r} is none of {', '.join(self._words)}", param, ctx)
+        text: str = value
+        return text

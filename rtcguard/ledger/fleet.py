@@ -18,10 +18,9 @@ from urllib.parse import urlsplit
 import psycopg
 
 from rtcguard.errors import StartError
-from rtcguard.ledger import query
 from rtcguard.ledger.dialect import POSTGRESQL, Rows
 from rtcguard.ledger.event import COLUMNS, Event
-from rtcguard.ledger.query import Filter, Group
+from rtcguard.ledger.questions import Questions
 from rtcguard.ledger.schema import COMMON, INDEXES, INTEGERS, quoted
 from rtcguard.ledger.totals import Totals
 
@@ -115,8 +114,10 @@ def _arrays(columns: list[list[Any]]) -> str:
     return f"SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for kind in kinds)})"
 
 
-class Fleet:
+class Fleet(Questions):
     """One connection. Use it from one thread; after an error of psycopg, close it."""
+
+    _db: _Connection
 
     def __init__(self, url: str, *, create: bool = True) -> None:
         """Connects, and makes the tables where there are none, or older ones; without `create`
@@ -236,20 +237,27 @@ class Fleet:
         found = self._db.execute("SELECT pg_try_advisory_xact_lock(?)", (lock,)).fetchone()
         return bool(found[0])
 
-    def grouped(self, by: str, asked: Filter) -> list[Group]:
-        """As `query.grouped`, of one moment."""
+    @contextlib.contextmanager
+    def moment(self) -> Iterator[None]:
+        """All questions in it are answered from what the database had at one moment."""
         with self._connection.transaction():
             self._db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            return query.grouped(self._db, by, asked)
+            yield
 
     def close(self) -> None:
         self._connection.close()
 
 
-def opened(url: str) -> Fleet:
-    """The database, to be read. Raises StartError."""
+@contextlib.contextmanager
+def asked(url: str) -> Iterator[Fleet]:
+    """The database, to be read as it is now. Raises StartError."""
     try:
-        return Fleet(url, create=False)
+        fleet = Fleet(url, create=False)
+        try:
+            with fleet.moment():
+                yield fleet
+        finally:
+            fleet.close()
     except psycopg.Error as error:
         raise StartError(
             f"the database at ledger.store cannot be asked: {explained(error)}; "

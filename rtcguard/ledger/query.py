@@ -5,11 +5,14 @@ events, so an answer is exact and is not slower with ten million events than wit
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from typing import Final
 
 from rtcguard.ledger.dialect import Database, Dialect
+from rtcguard.ledger.event import Event
 from rtcguard.ledger.schema import COMMON, DIMENSIONS, GROUPS, LINKED, LOCAL, quoted
 
 _END: Final = "~"  # behind every time
@@ -44,6 +47,19 @@ class Filter:
         """What is asked of the values, without the times."""
         names = (field.name for field in fields(self) if field.name not in ("since", "until"))
         return {name: getattr(self, name) for name in names if getattr(self, name)}
+
+    def takes(self, event: Event) -> bool:
+        """Whether an event is one of these; its time is not looked at."""
+        for name, value in self.given().items():
+            has = event.node if name == "node" else getattr(event.record, name)
+            if has != value and not ("*" in value and _pattern(value).fullmatch(has)):
+                return False
+        return True
+
+
+@lru_cache(maxsize=64)
+def _pattern(value: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, value.split("*"))), re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -101,12 +117,12 @@ def grouped(db: Database, by: str, asked: Filter) -> list[Group]:
 def source(db: Database, by: str, asked: Filter) -> tuple[str, list[str]]:
     """A table expression with `by`, the columns of `COMMON`, `count`, `first` and `last`, and its
     values: each event of the filter is in it once, alone or in a total. `by` may be empty."""
-    dimension = _dimension(by, asked)
+    dimension = dimension_of(by, asked)
     columns = (*COMMON, by) if by and by not in COMMON else COMMON
     if dimension is None:
-        return _events(db.dialect, columns, asked, asked.since, asked.until or _END)
+        return from_events(db.dialect, columns, asked, asked.since, asked.until or _END)
     parts, given = [], []
-    terms, values = _terms(db.dialect, asked)
+    terms, values = conditions(db.dialect, asked)
     key = f', key AS "{dimension}"' if dimension else ""
     for first, last in _periods(db, asked):
         parts.append(
@@ -114,20 +130,20 @@ def source(db: Database, by: str, asked: Filter) -> tuple[str, list[str]]:
             f" WHERE dimension = ? AND period >= ? AND period < ? AND {terms}"
         )
         given += [dimension, first, last, *values]
-    for since, until in _edges(asked):
-        events, more = _events(db.dialect, columns, asked, since, until)
+    for since, until in edges(asked):
+        events, more = from_events(db.dialect, columns, asked, since, until)
         parts.append(f"SELECT * FROM {events}")
         given += more
     return "(" + " UNION ALL ".join(parts) + ") AS found", given
 
 
-def _dimension(by: str, asked: Filter) -> str | None:
+def dimension_of(by: str, asked: Filter) -> str | None:
     """The dimension whose totals have the answer, if one has."""
     needed = {name for name in (by, *asked.given()) if name in DIMENSIONS}
     return None if len(needed) > 1 else needed.pop() if needed else ""
 
 
-def _terms(
+def conditions(
     dialect: Dialect, asked: Filter, names: tuple[str, ...] = (*DIMENSIONS, *COMMON)
 ) -> tuple[str, list[str]]:
     """A condition for what is asked of these, and its values. What the database's patterns know
@@ -145,11 +161,11 @@ def _terms(
     return " AND ".join(terms), values
 
 
-def _events(
+def from_events(
     dialect: Dialect, columns: tuple[str, ...], asked: Filter, since: str, until: str
 ) -> tuple[str, list[str]]:
     """The same from the events of a span."""
-    terms, values = _terms(dialect, asked)
+    terms, values = conditions(dialect, asked)
     names = quoted((*DIMENSIONS, *COMMON)).replace('"address"', f'{_ADDRESS} AS "address"')
     table = f"""(SELECT {quoted(columns)}, count, first, last
         FROM (SELECT {names}, count, time AS first, last, time FROM events) AS one
@@ -172,7 +188,7 @@ def _periods(db: Database, asked: Filter) -> Iterator[tuple[str, str]]:
     yield f"d{low}", f"d{high}"
 
 
-def _edges(asked: Filter) -> Iterator[tuple[str, str]]:
+def edges(asked: Filter) -> Iterator[tuple[str, str]]:
     """The parts of days at both ends of the span."""
     since, until = asked.since, asked.until or _END
     if len(since) > 10:
@@ -183,17 +199,19 @@ def _edges(asked: Filter) -> Iterator[tuple[str, str]]:
 
 def _links(db: Database, by: str, asked: Filter) -> Iterator[tuple[str, str, list[str]]]:
     """What each key was seen with: (key, one of `LINKED`, the values); "" is every key."""
-    dimension = _dimension(by, asked)
+    dimension = dimension_of(by, asked)
     if dimension is None:
         others = [other for other in LINKED if other != by]
         lists = ", ".join(db.dialect.array.format(f'DISTINCT "{other}"') for other in others)
-        table, values = _events(db.dialect, (by, *others), asked, asked.since, asked.until or _END)
+        table, values = from_events(
+            db.dialect, (by, *others), asked, asked.since, asked.until or _END
+        )
         for key, *found in db.execute(f'SELECT "{by}", {lists} FROM {table} GROUP BY 1', values):
             for other, one in zip(others, found, strict=True):
                 yield key, other, [value for value in json.loads(one) if value]
         return
     name = dimension or by
-    terms, values = _terms(db.dialect, asked, (name,))
+    terms, values = conditions(db.dialect, asked, (name,))
     query = f"""
         SELECT key, other, {db.dialect.array.format("value")}
         FROM (SELECT *, key AS "{name}" FROM links) AS one

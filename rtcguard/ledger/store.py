@@ -14,13 +14,13 @@ from itertools import batched
 from pathlib import Path
 from typing import Final
 
-from rtcguard.errors import StartError
-from rtcguard.ledger import query, schema
+from rtcguard.errors import DamagedError, StartError
+from rtcguard.ledger import schema
 from rtcguard.ledger.dialect import SqliteConnection
 from rtcguard.ledger.event import COLUMNS, Event
 from rtcguard.ledger.masking import Mask, unmasked
 from rtcguard.ledger.measures import Row
-from rtcguard.ledger.query import Filter, Group
+from rtcguard.ledger.questions import Questions
 from rtcguard.ledger.schema import quoted
 from rtcguard.ledger.totals import Totals
 from rtcguard.policy.rule import Network
@@ -34,8 +34,10 @@ _INSERT: Final = (
 )
 
 
-class Store:
+class Store(Questions):
     """One connection to the ledger's file. Use it from one thread."""
+
+    _db: SqliteConnection
 
     def __init__(self, path: Path, mask: Mask = unmasked) -> None:
         """Opens the file, or makes it. Raises StartError where that cannot be done. `mask` is what
@@ -59,6 +61,29 @@ class Store:
                 f"{path}: the ledger cannot be opened ({error}); "
                 "set RTCGUARD_STATE_DIR to a folder that can be written"
             ) from error
+
+    @classmethod
+    def read_only(cls, path: Path, mask: Mask = unmasked) -> "Store":
+        """The file for questions alone: it is neither made, nor written to, nor brought to another
+        version. Raises StartError, or DamagedError for what is no sound database."""
+        store = cls.__new__(cls)
+        store.path, store._mask = path, mask
+        try:
+            if not path.is_file():
+                raise StartError(f"{path}: there is no ledger yet; `rtcguard run` makes it")
+            store._db = _opened(path)
+            store._totals = Totals(store._db)
+            (version,) = store._db.execute("PRAGMA user_version").fetchone()
+        except (OSError, sqlite3.OperationalError) as error:
+            raise StartError(f"{path}: the ledger cannot be opened ({error})") from error
+        except sqlite3.DatabaseError as error:
+            raise DamagedError(f"{path}: the ledger is damaged ({error})") from error
+        if version != schema.VERSION:
+            store.close()
+            hint = "update rtcguard" if version > schema.VERSION else "`rtcguard run` takes it over"
+            what = f"the ledger is of version {version}, this rtcguard reads {schema.VERSION}"
+            raise StartError(f"{path}: {what}; {hint}" if version else f"{path}: is no ledger")
+        return store
 
     def _use_wal(self) -> None:
         """Asks until it is so: for this, SQLite does not wait for the locks of others, and
@@ -321,9 +346,27 @@ class Store:
         row = self._db.execute(query, values).fetchone()
         return row[0] if row else ""
 
-    def grouped(self, by: str, asked: Filter) -> list[Group]:
-        """As `query.grouped`."""
-        return query.grouped(self._db, by, asked)
-
     def close(self) -> None:
         self._db.close()
+
+
+def _opened(path: Path) -> SqliteConnection:
+    """A connection that reads. Where nobody has the file open, and nothing can be made beside it
+    (a folder that is not ours), it is taken for one that does not change."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    while True:
+        db = sqlite3.connect(
+            uri, timeout=_PATIENCE, isolation_level=None, factory=SqliteConnection, uri=True
+        )
+        try:
+            db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+            return db
+        except sqlite3.Error as error:
+            db.close()
+            if (
+                not isinstance(error, sqlite3.OperationalError)
+                or "immutable" in uri
+                or path.with_name(f"{path.name}-wal").exists()
+            ):
+                raise
+            uri += "&immutable=1"

@@ -31,7 +31,6 @@ _MEMBERS: Final = {
     "connection": {"token", "kind", "policy", "urls", "via"},
     "candidate": {"token", "kind", "candidate"},
 }
-_NO_RELAY: Final = "no approved TURN server is configured: add one under relay.servers"
 _BY_RULE: Final = {"keep": "kept", "observe": "observed"}
 ServerDecision = Callable[[ServerUri], Decision | None]
 _STRICTNESS: Final[tuple[Mode, ...]] = ("observe", "relay", "block")
@@ -171,7 +170,7 @@ def _connection(
     count = f"{len(texts)} server URL{'' if len(texts) == 1 else 's'}"
     reason = f"the page asked for policy {policy!r} and {count} by {via}; {done}"
     if not blocks and settings.site_servers == "drop" and not settings.servers:
-        reason += f"; {_NO_RELAY}"
+        reason += f"; {told.NO_RELAY}"
     approved = _approved(settings)
     return [
         replace(base, action="blocked" if blocks else "scrubbed", reason=reason),

@@ -9,6 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 ACTIONS: Final = ("kept", "scrubbed", "stripped", "refused", "blocked", "observed")
+RINGS: Final = ("page", "signaling", "network", "ledger")
+KINDS: Final = (
+    *("candidate", "description", "server", "connection", "guard", "stun", "udp", "name"),
+    *("payload", "rtcguard"),
+)
 
 Ring = Literal["page", "signaling", "network", "ledger"]
 

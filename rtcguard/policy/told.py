@@ -14,6 +14,8 @@ from rtcguard.policy.decide import Decision
 from rtcguard.policy.record import Record
 from rtcguard.policy.rule import Mode
 
+# The end of the reason of a connection that was made relay-only for nothing.
+NO_RELAY: Final = "no approved TURN server is configured: add one under relay.servers"
 # What a ring does by a decision's action, as its records say it; of names and of pages apart.
 DONE: Final[Mapping[str, str]] = {
     "keep": "kept",

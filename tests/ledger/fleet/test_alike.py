@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtcguard.ledger import query
 from rtcguard.ledger.event import Event
 from rtcguard.ledger.fleet import Fleet
 from rtcguard.ledger.query import Filter, Group
@@ -66,10 +65,15 @@ def test_as_the_local_ledger(
         for first in range(0, len(made), parts):
             batch = made[first : first + parts]
             store.add(batch)
-            assert fleet.add(reversed(batch)) == len(batch)
-        here, there = store.grouped(by, asked), query.grouped(fleet._db, by, asked)
+            assert fleet.add(batch) == len(batch)
+        assert plain(store.grouped(by, asked)) == plain(fleet.grouped(by, asked))
+        for hours in (False, True):
+            found = (one.over_time("node", asked, hours=hours) for one in (store, fleet))
+            assert next(found) == next(found)
+        assert store.events(asked, 7) == fleet.events(asked, 7)
+        for name in ("a", f"{1:032x}"[:31]):
+            assert store.named(name, 7) == fleet.named(name, 7)
     store.close()
-    assert plain(here) == plain(there)
 
 
 def _towards(record: Record, destination: str) -> Record:

@@ -1,5 +1,6 @@
 """A fleet's database: counted once, whoever comes, however often, with whatever a page sent."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -16,7 +17,7 @@ from rtcguard.ledger.exports import postgresql as module
 from rtcguard.ledger.exports.delivery import Delivery
 from rtcguard.ledger.exports.postgresql import PostgreSQLSink
 from rtcguard.ledger.exports.sink import Outage
-from rtcguard.ledger.fleet import LONGEST, VERSION, Fleet, opened
+from rtcguard.ledger.fleet import LONGEST, VERSION, Fleet, asked
 from rtcguard.ledger.query import Filter
 from rtcguard.ledger.store import Store
 from tests.lab.ca import LabCA
@@ -126,8 +127,11 @@ def test_another_version(url: str) -> None:
 
 
 def test_only_reading_makes_no_tables(url: str) -> None:
-    with pytest.raises(StartError, match=r"is empty; a gateway whose ledger.store it is makes it"):
-        opened(url)
+    with (
+        contextlib.ExitStack() as stack,
+        pytest.raises(StartError, match=r"is empty; a gateway whose ledger.store it is makes it"),
+    ):
+        stack.enter_context(asked(url))
     assert rows(url, "SELECT to_regclass('events')") == [(None,)]
 
 
@@ -138,9 +142,8 @@ def test_a_user_who_may_only_read(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as other:
         other.execute("CREATE ROLE reader LOGIN")
         other.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
-    reading = opened(url.replace("rtcguard@", "reader@"))
-    assert [group.count for group in reading.grouped("ring", Filter())] == [3]
-    reading.close()
+    with asked(url.replace("rtcguard@", "reader@")) as reading:
+        assert [group.count for group in reading.grouped("ring", Filter())] == [3]
 
 
 def test_one_that_is_refused_stops_no_other(url: str, tmp_path: Path) -> None:
@@ -230,8 +233,8 @@ def test_old_days_go_for_the_gateway_that_keeps_them_longest(url: str) -> None:
 
 def test_why_it_cannot_be_reached(server: PostgreSQL, url: str) -> None:
     nowhere = server.url("nowhere")
-    with pytest.raises(StartError) as raised:
-        opened(nowhere)
+    with contextlib.ExitStack() as stack, pytest.raises(StartError) as raised:
+        stack.enter_context(asked(nowhere))
     assert 'database "nowhere" does not exist' in str(raised.value)
     assert "\n" not in str(raised.value) and "--local" in str(raised.value)
     with pytest.raises(Outage, match="onnection refused"):
