@@ -73,3 +73,10 @@ def catch_up(server: PostgreSQL, runs: list[Running], url: str, folder: Path) ->
     assert sum(by_node.values()) == rows(url, "SELECT SUM(count)::bigint FROM events")[0][0]
     assert reported(config, runs[0].state)["127.9.1.1"] == 2
     assert reported(config, runs[0].state, "--local")["127.9.1.1"] == 1
+    for arguments, code, told in (
+        (("--format", "html"), 0, b"127.9.1.1"),
+        (("--calls", "--format", "json"), 0, b"127.9.1.1"),
+        (("--follow",), 2, b"add --local"),
+    ):
+        done = rtcguard(["report", "--config", str(config), *arguments], runs[0].state)
+        assert (done.returncode, told in done.stdout + done.stderr) == (code, True), done
