@@ -204,7 +204,7 @@ def _write(text: str) -> None:
 
 
 def _follow(path: Path, asked: "Filter", form: str) -> None:
-    """Prints events as they come, until it is interrupted or nobody reads any more."""
+    """Prints events as they come, until it is interrupted."""
     from rtcguard.app.report import local
     from rtcguard.ledger.call_report import print_event
     from rtcguard.ledger.follow import follow
@@ -215,5 +215,5 @@ def _follow(path: Path, asked: "Filter", form: str) -> None:
                 click.echo(json.dumps(event.to_dict()))
             else:
                 print_event(event, local)
-    except (KeyboardInterrupt, BrokenPipeError):
+    except KeyboardInterrupt:
         return

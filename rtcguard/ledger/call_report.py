@@ -4,11 +4,15 @@ import csv
 import io
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
 from rtcguard.ledger.event import Event
 from rtcguard.ledger.report import plain_cell, visible
 from rtcguard.ledger.story import Told, sentence, to_dict
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _SHORT: Final = 16  # letters of an id on the terminal: they find the call too
 COLUMNS: Final = (
@@ -94,9 +98,15 @@ def call_to_csv(told: Told) -> str:
     return out.getvalue()
 
 
+@cache
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True)
+
+
 def print_event(event: Event, local: Callable[[str], str]) -> None:
     """One event as a line for the terminal."""
-    from rich.console import Console
     from rich.text import Text
 
     record = event.record
@@ -110,7 +120,7 @@ def print_event(event: Event, local: Callable[[str], str]) -> None:
     text.append(visible(f"{whose}  " if whose else ""))
     text.append(visible(sentence(record)), "")
     text.append(times, "bold")
-    Console(highlight=False, soft_wrap=True).print(text)
+    _console().print(text)
 
 
 def print_call(told: Told, zone: str, local: Callable[[str], str]) -> None:

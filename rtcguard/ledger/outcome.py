@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rtcguard.ledger.calls import Call
+from rtcguard.policy.decide import CONFIRMED
 from rtcguard.policy.record import Record
 from rtcguard.policy.told import NO_RELAY
 
@@ -120,6 +121,13 @@ def _unconfirmed(records: list[Record]) -> Words:
 def _relayed(records: list[Record]) -> Words:
     relays = [r.address for r in _candidates(records, "outbound") if _passes_as_relay(r)]
     return {"relay": _listed(relays)} if relays else None
+
+
+def _relayed_by_any(records: list[Record]) -> Words:
+    """The same where nothing kept the client to approved servers: no guard, and no firewall."""
+    guarded = any((r.ring, r.kind, r.action) == ("page", "connection", "scrubbed") for r in records)
+    held = any(r.reason == CONFIRMED["network"] for r in records)
+    return None if guarded or held else _relayed(records)
 
 
 def _passes_as_relay(record: Record) -> bool:
@@ -242,6 +250,11 @@ OUTCOMES: Final[tuple[tuple[str, Callable[[list[Record]], Words], str, str], ...
     ("far side stripped", _far_side_stripped,
      "The far side's candidates were taken out, by {rule}: the call cannot have connected.",
      "Nothing, if that is meant; else set `inbound: auto`, or change that rule."),
+    ("over a relay", _relayed_by_any,
+     "The call had the relay {relay}; nothing tells whether it is an approved one, for no page "
+     "guard reported a connection.",
+     "Nothing, if it is one of relay.servers; another has seen the client's address. "
+     f"{_GUARD_IT}."),
     ("over the relay", _relayed,
      "Nothing went wrong: the call had the relay {relay}, and of the client's own addresses none "
      "was told.",

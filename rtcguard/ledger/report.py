@@ -86,6 +86,8 @@ def print_table(
     # What the rows are grouped by need not be told twice.
     for name in ("scope",) * (by != "address") + _SAME.get(by, ()):
         del columns[name]
+    # Nor what nothing is known of (`schema.LINKED_TO`).
+    columns = {name: cell for name, cell in columns.items() if any(map(cell, found))}
     for name in columns:
         table.add_column(name, justify="right" if name == "count" else "left", overflow="fold")
     for row in found:

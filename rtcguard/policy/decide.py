@@ -18,7 +18,7 @@ from rtcguard.policy.model import Config, Relay
 from rtcguard.policy.questions import Question, settles
 from rtcguard.policy.rule import OF_SERVERS, OPAQUE, Rule, RuleAction, Subject
 
-_CONFIRMED: Final = {
+CONFIRMED: Final = {
     "page": "the page is confirmed to be relay-only",
     "network": "the firewall is up, which lets the client reach approved relays only",
 }
@@ -260,7 +260,7 @@ def _inbound(config: Config, subject: Subject) -> Decision:
     if config.inbound == "strip":
         return Decision("strip", rule, "the configuration strips the far side's candidates")
     if subject.confirmed:
-        return Decision("keep", rule, _CONFIRMED[subject.confirmed])
+        return Decision("keep", rule, CONFIRMED[subject.confirmed])
     return Decision(
         "strip",
         rule,

@@ -148,6 +148,11 @@ class Guard:
         text = self.command("report", "--format", "json", "--by", by)
         return {str(row["key"]): row for row in json.loads(text)["rows"]}
 
+    def outcomes(self) -> list[str]:
+        """`rtcguard report --calls`: what became of each call, the last one first."""
+        made = json.loads(self.command("report", "--calls", "--format", "json"))
+        return [str(call["outcome"]) for call in made["calls"]]
+
     def records(self) -> list[Record]:
         """All that the ledger has, in its order; to be asked when it has ended."""
         with contextlib.closing(Store(self._state / "ledger.sqlite3")) as store:

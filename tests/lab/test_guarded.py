@@ -30,6 +30,7 @@ def test_data_channel(world: World, browser: Browser, verdict: Callable[[str], N
         outcome = world.call("data.html", [guard.ca], proxy=PROXY, browser=browser)
     verdict(outcome.verdict(f"{browser}: guarded data"))
     assert_guarded(outcome, guard)
+    assert guard.outcomes() == ["over the relay"]
 
 
 def test_media(world: World, browser: Browser, verdict: Callable[[str], None]) -> None:
@@ -58,6 +59,7 @@ def test_signaling_alone_keeps_addresses_from_the_site(
         outcome = world.call(path, [guard.ca], camera=True, proxy=PROXY, browser=browser)
     verdict(outcome.verdict(f"{browser}: guarded, signaling alone"))
     assert_signaling_alone(outcome, guard, {CLIENT.v4, CLIENT.v6, CLIENT_PUBLIC})
+    assert guard.outcomes() == ["far side stripped"]
 
 
 def test_lists_of_servers_are_taken_over(

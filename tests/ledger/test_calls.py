@@ -47,7 +47,8 @@ def test_the_page_loaded_again_makes_another(scene: Scene) -> None:
     call(scene, "bbbb")
     first, second = calls(scene)
     assert (first.ufrags, second.ufrags) == (["aaaa"], ["bbbb"])
-    assert second.events[0].record.kind == "guard" and second.id == second.events[1].id
+    assert second.events[0].record.kind == "guard"
+    assert second.id in {event.id for event in second.events[1:3]}  # of the same report
 
 
 def test_what_has_a_fragment_stays_with_it(scene: Scene) -> None:

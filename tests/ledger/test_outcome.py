@@ -17,6 +17,7 @@ MONITOR = "mode: monitor\n"
 BLOCKED = "rules: [{name: no calls, match: {site: meet.example.org}, action: block}]\n"
 BLOCKED_RELAYS = "rules: [{name: none, match: {candidate: relay}, action: block}]\n"
 KEPT = "rules: [{name: in house, match: {candidate: host}, action: keep}]\n"
+KEEPING = "inbound: keep\n"
 STRIPPED = "inbound: strip\n"
 WATCHED = (
     "rules: [{name: try, match: {candidate: relay}, action: strip, mode: monitor}]\n"
@@ -52,6 +53,16 @@ def with_site_turn(scene: Scene) -> None:
 def unconfirmed(scene: Scene) -> None:
     scene.offers(HOST, RELAYED, ufrag="aaaa")
     scene.hears(FAR)
+
+
+def unguarded_relay(scene: Scene) -> None:
+    scene.offers(HOST, RELAYED, ufrag="aaaa")
+    scene.hears(FAR)
+
+
+def behind_the_firewall(scene: Scene) -> None:
+    scene.offers(HOST, RELAYED, ufrag="aaaa")
+    scene.hears(FAR, "network")
 
 
 def connecting(scene: Scene) -> None:
@@ -108,6 +119,15 @@ def described(scene: Scene) -> None:
 # the two sentences.
 TOLD: list[tuple[Callable[[Scene], None], str, bool, str, str, str]] = [
     (relayed, "", True, "over the relay", "relay 203.0.113.50", "Nothing."),
+    (
+        unguarded_relay,
+        "inbound: keep\n",
+        True,
+        "over a relay",
+        "203.0.113.50",
+        "has seen the client",
+    ),
+    (behind_the_firewall, "", True, "over the relay", "relay 203.0.113.50", "Nothing."),
     (relayed, WATCHED, True, "over the relay", "relay 203.0.113.50", "Nothing."),
     (relayed, "", False, "no relay", "there is no relay", "add a TURN server under relay.servers"),
     (relayed, MONITOR, True, "only watched", "scrubbed 2, stripped 2", "`mode: enforce`"),

@@ -120,7 +120,8 @@ def test_what_would_have_been(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_json_of_nothing() -> None:
-    assert json.loads(report.to_json("ring", "x", [])) == {"by": "ring", "since": "x", "rows": []}
+    made = {"by": "ring", "since": "x", "rows": [], "until": "", "filter": {}}
+    assert json.loads(report.to_json("ring", "x", [])) == made
 
 
 def test_csv(store: Store) -> None:
