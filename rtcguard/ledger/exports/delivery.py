@@ -74,7 +74,7 @@ class Delivery:
         try:
             return self._deliver(source)
         except Outage as error:
-            return self._failed(explained(error), error.wait)
+            return self._failed(explained(error), error.wait, smaller=error.reached)
         except sqlite3.Error as error:
             return self._failed(f"the ledger cannot be asked: {error}")
         except Exception as error:
@@ -111,9 +111,10 @@ class Delivery:
             self._say(f"it refused {self._refused} events, which are not sent again")
             self._refused = 0
 
-    def _failed(self, why: str, wait: float = 0.0) -> float:
+    def _failed(self, why: str, wait: float = 0.0, *, smaller: bool = True) -> float:
         self._failures += 1
-        self._most = max(LEAST, self._most // 2)
+        if smaller:
+            self._most = max(LEAST, self._most // 2)
         self.progress.up = False
         if self._failures == 1:
             self._say(f"{why} (it is tried again; the ledger keeps the events)")

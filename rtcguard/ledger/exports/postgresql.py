@@ -33,14 +33,20 @@ class PostgreSQLSink:
     def send(self, events: Sequence[Event]) -> int:
         try:
             if self._fleet is None:
-                self._fleet = Fleet(self._url)
+                self._fleet = self._connected()
             self._look_after(self._fleet)
             return _add(self._fleet, events)
         except psycopg.Error as error:
             self.close()
             raise Outage(explained(error)) from error
+
+    def _connected(self) -> Fleet:
+        try:
+            return Fleet(self._url)
+        except psycopg.Error as error:
+            raise Outage(explained(error), reached=False) from error
         except StartError as error:
-            raise Outage(str(error)) from error
+            raise Outage(str(error), reached=False) from error
 
     def _look_after(self, fleet: Fleet) -> None:
         """What is to be done now and then: says that this gateway is there, removes old events."""

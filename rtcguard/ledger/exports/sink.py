@@ -13,12 +13,13 @@ TIMEOUT: Final = 10.0  # seconds that a receiver may take for one step
 class Outage(Exception):
     """The receiver has not taken the events, or not surely; the text says why, for people.
 
-    `wait`: seconds that the receiver asks to be left alone for.
+    `wait`: seconds that the receiver asks to be left alone for. `reached`: it may have been too
+    much for it; otherwise nothing was sent.
     """
 
-    def __init__(self, text: str, wait: float = 0.0) -> None:
+    def __init__(self, text: str, wait: float = 0.0, *, reached: bool = True) -> None:
         super().__init__(text)
-        self.wait = wait
+        self.wait, self.reached = wait, reached
 
 
 class Sink(Protocol):

@@ -135,6 +135,14 @@ def test_a_slow_line_gets_smaller_batches(store: Store) -> None:
     assert batches[-1] == BATCH  # all was sent: it may have been anything
 
 
+def test_one_that_is_not_there_is_not_slow(store: Store) -> None:
+    delivery, receiver, _ = made(*(Outage("away", reached=False) for _ in range(9)))
+    add(store, range(BATCH))
+    for _ in range(10):
+        delivery.turn(store)
+    assert len(receiver.taken) == BATCH
+
+
 @pytest.mark.parametrize("error", [ValueError("a fault"), sqlite3.OperationalError("locked")])
 def test_whatever_breaks_is_an_outage(store: Store, error: Exception) -> None:
     delivery, receiver, told = made(error)
