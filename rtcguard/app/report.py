@@ -100,15 +100,12 @@ def listed(store: Questions, asked: Filter, places: Mapping[str, str]) -> tuple[
     """The calls of a span that have an event of a filter, the last one first; and whether these are
     all of them, for only so many events are looked through."""
     since = calls.around(asked.since, asked.since)[0] if asked.since else ""
-    until = calls.around(asked.until, asked.until)[1] if asked.until else ""
-    events = store.events(Filter(since, until, client=asked.client), calls.MOST)
+    events = store.events(Filter(since, asked.until, client=asked.client), calls.MOST)
     complete = len(events) < calls.MOST or events[0].time < asked.since
     found = [
         told_of(call, places)
         for call in calls.split(events)
-        if call.last >= asked.since
-        and (not until or call.began < asked.until)
-        and any(map(asked.takes, call.events))
+        if call.last >= asked.since and any(map(asked.takes, call.events))
     ]
     return sorted(found, key=lambda one: one.call.began, reverse=True), complete
 

@@ -18,6 +18,7 @@ from rtcguard.ledger.schema import quoted
 from rtcguard.ledger.store import Store
 
 _MAGIC: Final = b"SQLite format 3\0"
+_MOST_MISSING: Final = 100  # times what is there: a header may be damaged too
 _RANGE: Final = 4096  # events
 _MOST_FAILURES: Final = 20_000
 _MOST: Final = 200_000  # events
@@ -47,7 +48,8 @@ def _of_full_length(path: Path, folder: Path) -> Path:
     with path.open("rb") as file:
         header = file.read(32)
     size = int.from_bytes(header[16:18]) * int.from_bytes(header[28:32])
-    if not header.startswith(_MAGIC) or size <= path.stat().st_size:
+    there = path.stat().st_size
+    if not header.startswith(_MAGIC) or not there < size < _MOST_MISSING * there:
         return path
     copy = folder / "copied.sqlite3"
     try:

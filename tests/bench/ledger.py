@@ -12,6 +12,7 @@ from itertools import batched
 from pathlib import Path
 from typing import Final
 
+from rtcguard.app.report import listed
 from rtcguard.ledger.event import Event, timestamp
 from rtcguard.ledger.query import Filter
 from rtcguard.ledger.store import Store
@@ -47,6 +48,14 @@ def run(servers: Servers) -> Iterator[Line]:
             yield _asked(store, f"  by {by}, all of it, s", by, Filter())
         yield _asked(store, "  by address, from the midst of a day on, s", "address", Filter(cut))
         yield _asked(store, "  by site, of one client, s", "site", Filter(client="10.1.1.9"))
+        # The plots of the page, and the calls of a day.
+        yield _plotted(store, "  over time by ring, all of it, s", Filter(), hours=False)
+        yield _plotted(store, "  over time by ring, from the midst of a day on, s", Filter(cut),
+                       hours=False)  # fmt: skip
+        day_and_half = timestamp(_BEGIN + 30 * 86400 + 5000 + 36 * 3600)
+        yield _plotted(store, "  over time by ring, 36 hours, s", Filter(cut, day_and_half),
+                       hours=True)  # fmt: skip
+        yield _called(store, Filter(cut, timestamp(_BEGIN + 31 * 86400 + 5000)))
         store.close()
 
 
@@ -86,6 +95,20 @@ def _asked(store: Store, what: str, by: str, asked: Filter) -> Line:
     if not rows:
         raise BenchError(f"{what}: nothing was found")
     return single(what, took, "{:.2f}", None, 1)
+
+
+def _plotted(store: Store, what: str, asked: Filter, *, hours: bool) -> Line:
+    began = time.process_time()
+    if not store.over_time("ring", asked, hours=hours):
+        raise BenchError(f"{what}: nothing was found")
+    return single(what, time.process_time() - began, "{:.2f}", None, 1)
+
+
+def _called(store: Store, asked: Filter) -> Line:
+    began = time.process_time()
+    found, _ = listed(store, asked, {})
+    what = f"  {len(found)} calls of a day, s"
+    return single(what, time.process_time() - began, "{:.2f}", None, 1)
 
 
 def _events(count: int) -> Iterator[Event]:

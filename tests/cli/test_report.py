@@ -146,6 +146,9 @@ def test_calls(state: Path) -> None:
     assert "over the relay" in out and "bbbb" in out and "aaaa" not in out
     made = json.loads(told(state, "--calls", "--since", "3d", "--format", "json"))["calls"]
     assert [call["ufrags"] for call in made] == [["cccc"], ["bbbb"], ["aaaa"]]
+    spans = ["--since", "3d", "--until", "24h"]
+    (before,) = json.loads(told(state, "--calls", *spans, "--format", "json"))["calls"]
+    assert before["ufrags"] == ["aaaa"]
     assert made[0]["outcome"] == "nothing connected" and made[0]["site"] == "other.example"
     (line,) = csv.DictReader(
         io.StringIO(told(state, "--calls", "--format", "csv", "--site", "other.*"))
