@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+from rtcguard.ledger.calls import Call
 from rtcguard.ledger.event import Event
 from rtcguard.ledger.report import plain_cell, visible
 from rtcguard.ledger.story import Told, sentence, to_dict
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _SHORT: Final = 16  # letters of an id on the terminal: they find the call too
+_WIDE: Final = 110  # letters of a line
 COLUMNS: Final = (
     *("id", "began", "last", "node", "client", "site", "user", "ufrags", "events", "outcome"),
     *("sentence", "change"),
@@ -63,22 +65,32 @@ def calls_to_csv(calls: Sequence[Told]) -> str:
 
 
 def print_calls(calls: Sequence[Told], span: str, local: Callable[[str], str]) -> None:
+    """A table on the terminal; what has no room in a narrow one, and what nobody has, is left
+    out."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    console = Console()
+    columns: dict[str, Callable[[Call], str]] = {
+        "began": lambda call: local(call.began),
+        "id": lambda call: call.id[:_SHORT],
+        "client": lambda call: call.client,
+        "site": lambda call: call.site or "(a program)",
+        "user": lambda call: call.user,
+        "fragments": lambda call: " ".join(call.ufrags),
+    }
+    if not any(told.call.user for told in calls):
+        del columns["user"]
+    if console.width < _WIDE:
+        del columns["fragments"]
     table = Table(title=Text(f"calls, {span}"))
-    for name in ("began", "id", "client", "site", "user", "fragments", "what became of it"):
-        if name != "user" or any(told.call.user for told in calls):
-            table.add_column(name, overflow="fold", no_wrap=name in ("began", "id"))
-    with_user = len(table.columns) == 7
+    for name in (*columns, "what became of it"):
+        table.add_column(name, overflow="fold", no_wrap=name in ("began", "id"))
     for told in calls:
-        call = told.call
-        cells = [local(call.began), call.id[:_SHORT], call.client, call.site or "(a program)"]
-        cells += [call.user] if with_user else []
-        cells += [" ".join(call.ufrags), told.outcome.name]
-        table.add_row(*(Text(visible(cell)) for cell in cells))
-    Console().print(table)
+        cells = [cell(told.call) for cell in columns.values()]
+        table.add_row(*(Text(visible(cell)) for cell in (*cells, told.outcome.name)))
+    console.print(table)
 
 
 def call_to_json(told: Told) -> str:

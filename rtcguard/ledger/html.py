@@ -23,6 +23,7 @@ from rtcguard.policy.record import ACTIONS, RINGS
 
 _MOST_VALUES: Final = 5  # told of beside a row
 _HELD_BACK: Final = ("stripped", "refused", "blocked")
+_ONE: Final = {"events": "event", "addresses": "address", "clients": "client", "sites": "site"}
 _LONGEST: Final = 60  # letters of each
 _EACH: Final = {"hour": "an hour", "day": "a day", "month": "a month"}
 
@@ -115,7 +116,10 @@ def _tiles(answers: Answers) -> str:
         (len(answers.groups["site"]), "sites"),
     ]
     shown = [tile for tile in tiles if tile[0] or tile[1] == "events"]
-    items = "".join(f"<li><strong>{_number(count)}</strong> {what}</li>" for count, what in shown)
+    items = "".join(
+        f"<li><strong>{_number(count)}</strong> {_ONE.get(what, what) if count == 1 else what}</li>"
+        for count, what in shown
+    )
     return f"<ul class=tiles>{items}</ul>"
 
 
