@@ -13,8 +13,8 @@ from rtcguard.ledger.event import Event
 from rtcguard.ledger.store import Store
 from rtcguard.ledger.writer import stamped
 from rtcguard.network import responder, stun
-from rtcguard.page.guard import GuardSettings
-from rtcguard.page.report import mint_token, read_report
+from rtcguard.page.guard import GuardSettings, Mode
+from rtcguard.page.report import Terms, mint_token, read_report
 from rtcguard.policy.decide import Decision, decide_page
 from rtcguard.policy.load import load
 from rtcguard.policy.model import Policy
@@ -62,19 +62,23 @@ class Scene:
         subject = Subject(site=self.site, client=self.client, direction="outbound")
         decision: Decision = decide_page(self.config, subject)
         servers = [server.urls for server in self.config.relay.servers]
+        mode: Mode = "block" if decision.action == "block" else "relay"
+        if self.config.mode == "monitor":
+            mode = "observe"
+        terms = Terms(mode, self.config.relay.site_servers)
         settings = GuardSettings(
-            mode="observe" if self.config.mode == "monitor"
-            else "block" if decision.action == "block" else "relay",
+            mode=mode,
             servers=tuple({"urls": urls, "username": "a", "credential": "b"} for urls in servers),
-            site_servers=self.config.relay.site_servers,
+            site_servers=terms.site_servers,
             report_path="/r",
-            token=mint_token(_KEY, self.client, self.site),
-        )  # fmt: skip
+            token=mint_token(_KEY, self.client, self.site, terms),
+        )
         body = json.dumps({"token": settings.token, **members}).encode()
-        self.tell(
-            read_report(body, key=_KEY, site=self.site, client=self.client, settings=settings,
-                        decision=decision)
+        report = read_report(
+            body, key=_KEY, site=self.site, client=self.client, settings=settings,
+            decision=decision,
         )  # fmt: skip
+        self.tell(report.records)
 
     def loads(self) -> None:
         self._page(kind="guard")
