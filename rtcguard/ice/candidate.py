@@ -31,6 +31,8 @@ _LONGEST_FOUNDATION: Final = 32  # characters, RFC 8839 section 5.1
 
 Span = tuple[int, int]
 
+_OF_IPV6: Final = "0123456789abcdefABCDEF:."
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -62,6 +64,8 @@ class Candidate:
                 start = self.text.index(word, position)
                 position = start + len(word)
                 for a, b in addresses.spans(word):
+                    if ":" in word[a:b]:  # with what is left of one that is written wrongly
+                        b += len(word[b:]) - len(word[b:].lstrip(_OF_IPV6))
                     if not addresses.is_unroutable(word[a:b]):
                         found.append((start + a, start + b))
         return tuple(sorted(found))

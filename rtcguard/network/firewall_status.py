@@ -46,12 +46,14 @@ def fingerprint(listing: Listing) -> str:
     """What all of a table's objects say, but for what changes by itself: handles, counts, and the
     elements of the sets that are kept fresh."""
     said = [
-        json.dumps(_lasting(kind, value), sort_keys=True)
+        (kind, value.get("chain", ""), json.dumps(_lasting(kind, value), sort_keys=True))
         for entry in listing
         for kind, value in entry.items()
         if kind not in ("metainfo", "table", "dormant") and value.get("name") != MARK
     ]
-    return digest("\n".join(said))
+    # Of rules the order counts, within their chain; objects are listed in one order or another.
+    said.sort(key=lambda one: (*one[:2], "" if one[0] == "rule" else one[2]))
+    return digest("\n".join(text for _, _, text in said))
 
 
 def _lasting(kind: str, value: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Every failure is a StartError of one line that names the program and what it sai
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -18,6 +19,8 @@ _PACKAGES: Final = {"nft": "nftables", "ip": "iproute2"}
 _FORBIDDEN: Final = "Operation not permitted"
 _IPV6: Final = Path("/proc/sys/net/ipv6")
 _TIMEOUT: Final = 30.0  # seconds
+
+_CHAIN: Final = re.compile(r"^\tchain (\S+) \{", re.M)
 
 
 def check(text: str) -> None:
@@ -33,20 +36,31 @@ def apply(text: str) -> None:
 def listing(table: str = TABLE) -> list[dict[str, Any]] | None:
     """The objects of a table of the family inet as `nft -j` has them; None where it is not.
 
-    Of a table that was put to sleep, some versions of nft say so in their text only: it then has an
-    object of the kind `dormant`."""
-    # As text: nft 1.0.6 may abort where it lists a table as JSON that was put to sleep.
+    Of a table that was put to sleep, it also has one of the kind `dormant`. nft 1.0.6 may abort
+    where it lists such a table as JSON, or write half of it: it is listed in parts then.
+    """
     if f"table inet {table}" not in _run("nft", "list", "tables", "inet").splitlines():
         return None
     try:
-        listed = _run("nft", "-j", "list", "table", "inet", table)
         head = _run("nft", "-s", "-t", "list", "table", "inet", table)
+        if "\n\tflags dormant" not in head:
+            return _objects("table", "inet", table)
+        found = _objects("counters", "table", "inet", table)
+        found += _objects("sets", "table", "inet", table)
+        for chain in _CHAIN.findall(head):
+            found += _objects("chain", "inet", table, chain)
+        # nft 1.0.6 lists the sets of all tables there.
+        found = [one for one in found if any(of.get("table") == table for of in one.values())]
     except StartError as error:
         if "No such file" in str(error):  # taken away between the two
             return None
         raise
-    found: list[dict[str, Any]] = json.loads(listed)["nftables"]
-    return [*found, {"dormant": {}}] if "\n\tflags dormant" in head else found
+    return [*found, {"dormant": {}}]
+
+
+def _objects(*what: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(_run("nft", "-j", "list", *what))["nftables"]
+    return found
 
 
 def families() -> tuple[str, ...]:

@@ -225,7 +225,7 @@ exports:
          "metrics.listen: cannot bind 192.0.2.9:9101: Cannot assign requested address"),
         ("metrics: {listen: '127.0.0.1:BUSY'}", "Address already in use"),
         ("upstream: {trusted_ca: NOT_PEM}\nexports: {to: syslog, address: 'tls://h:1'}",
-         "upstream.trusted_ca cannot be used ("),
+         "upstream.trusted_ca cannot be used: [X509"),
     ],
 )  # fmt: skip
 def test_what_cannot_work_is_said_at_the_start(tmp_path: Path, config: str, said: str) -> None:

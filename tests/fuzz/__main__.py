@@ -5,6 +5,7 @@ Exit 1 if something was found. `--adopt FOLDER` takes findings into the regressi
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 
 FOUND = Path(__file__).parent / "found"
 ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONHASHSEED": "0"}  # a seed gives the same messages each time
 
 
 def main() -> int:
@@ -47,11 +49,14 @@ def run(options: argparse.Namespace, findings: Path, corpus: Path, scratch: Path
     arguments = [
         *(f"-seed={options.seed}", f"-max_total_time={options.seconds}", f"-dict={words}"),
         *(f"-max_len={options.largest}", f"-artifact_prefix={findings}/"),
+        f"-runs={options.runs}",
         *("-timeout=60", "-rss_limit_mb=3072", "-verbosity=1", "-print_final_stats=1"),
     ]
     command = [sys.executable, "-m", "tests.fuzz.fuzz_rewrite", findings, *arguments, corpus]
     try:
-        return subprocess.run(list(map(str, command)), cwd=ROOT, check=False).returncode
+        return subprocess.run(
+            list(map(str, command)), cwd=ROOT, env=ENVIRONMENT, check=False
+        ).returncode
     except KeyboardInterrupt:
         return 0
 
@@ -59,6 +64,7 @@ def run(options: argparse.Namespace, findings: Path, corpus: Path, scratch: Path
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--seconds", type=int, default=0, help="0: until interrupted")
+    parser.add_argument("--runs", type=int, default=-1, help="messages; -1: any number")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--largest", type=int, default=8192, help="bytes of a message")
     parser.add_argument("--findings", type=Path, help="a folder; else a new temporary one")

@@ -23,7 +23,18 @@ HAS_WHEELS = (
 @pytest.mark.skipif(not HAS_WHEELS, reason="atheris has wheels for Linux x86_64, CPython 3.12")
 def test_a_short_run_finds_nothing(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz", "--seconds", "8", "--findings", str(tmp_path)],
+        # A number of messages, not a time: a quick machine is not to look further than a slow one.
+        [
+            sys.executable,
+            "-m",
+            "tests.fuzz",
+            "--runs",
+            "1500",
+            "--seed",
+            "2",
+            "--findings",
+            str(tmp_path),
+        ],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,

@@ -10,7 +10,7 @@ from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
 
 from rtcguard.network import stun
-from rtcguard.proxy.tunnels import LINGER, SILENCE, Raw, RawFlowHook
+from rtcguard.proxy.tunnels import LINGER, SILENCE, Question, Raw, RawFlowHook
 
 ALLOCATE = stun.encode(stun.ALLOCATE, stun.REQUEST, b"allocate-one")
 
@@ -26,6 +26,10 @@ def context() -> Context:
 
 def failed(context: Context, error: Exception) -> None:
     raise AssertionError from error
+
+
+def holds(question: Question) -> bool:
+    return True
 
 
 def feed(raw: Raw, event: events.Event) -> list[commands.Command]:
@@ -48,7 +52,7 @@ def test_a_fault_of_the_layer_ends_the_tunnel(context: Context) -> None:
         raise RuntimeError("broken")
 
     told: list[Exception] = []
-    raw = Raw(context, broken, lambda context, error: told.append(error))
+    raw = Raw(context, broken, lambda context, error: told.append(error), holds)
     feed(raw, events.Start())
     made = decide(raw, from_client(raw, ALLOCATE), passes=False)
     closed = [one.connection for one in made if isinstance(one, commands.CloseConnection)]
@@ -59,7 +63,7 @@ def test_a_fault_of_the_layer_ends_the_tunnel(context: Context) -> None:
 
 
 def test_a_server_that_is_still_being_connected_to_is_let_go(context: Context) -> None:
-    raw = Raw(context, lambda message, context: b"no", failed)
+    raw = Raw(context, lambda message, context: b"no", failed, holds)
     feed(raw, events.Start())
     (opening,) = from_client(raw, b"something else")
     assert isinstance(opening, commands.OpenConnection)
@@ -71,7 +75,7 @@ def test_a_server_that_is_still_being_connected_to_is_let_go(context: Context) -
 
 
 def test_a_refused_client_is_given_some_seconds(context: Context) -> None:
-    raw = Raw(context, lambda message, context: b"no", failed)
+    raw = Raw(context, lambda message, context: b"no", failed, holds)
     feed(raw, events.Start())
     made = decide(raw, from_client(raw, ALLOCATE), passes=False)
     (timer,) = (one for one in made if isinstance(one, commands.RequestWakeup))
@@ -81,7 +85,7 @@ def test_a_refused_client_is_given_some_seconds(context: Context) -> None:
 
 
 def test_a_timer_that_came_too_late_changes_nothing(context: Context) -> None:
-    raw = Raw(context, lambda message, context: b"no", failed)
+    raw = Raw(context, lambda message, context: b"no", failed, holds)
     feed(raw, events.Start())
     (timer,) = from_client(raw, ALLOCATE[:4])
     assert isinstance(timer, commands.RequestWakeup) and timer.delay == SILENCE
