@@ -44,6 +44,9 @@ _CORES = (
     ),
 )
 _MAPPED = re.compile(r"(?:\.[0-9]{1,3}){3}")  # the rest of an IPv4-mapped address
+# Of these are the addresses of hosts; beside candidates, those of the client.
+OWN_SCOPES: Final = ("private", "ula", "link-local", "mdns", "cgnat")
+
 _LONGEST: Final = 255  # characters of a host name (RFC 1035); nothing longer is an address
 
 
@@ -197,6 +200,12 @@ def is_unroutable(text: str) -> bool:
 def host_port(host: str, port: int) -> str:
     """`192.0.2.5:80`, and `[2001:db8::5]:80` with the brackets of RFC 3986 section 3.2.2."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def host_and_port(text: str) -> tuple[str, str]:
+    """The two of what `host_port` writes, the host without brackets; "" where there is no host."""
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), port
 
 
 def spans(text: str) -> Iterator[tuple[int, int]]:

@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 from typing import Final
 
+from rtcguard.ice import address as addresses
 from rtcguard.ledger.event import Event, timestamp
 from rtcguard.ledger.store import Store
 from rtcguard.policy.record import Record
@@ -55,7 +56,7 @@ class Attribution:
 
     def _asked_for(self, record: Record, now: float) -> str:
         """The host name that led the client to the packet's destination."""
-        host = record.destination.rpartition(":")[0].strip("[]")
+        host, _ = addresses.host_and_port(record.destination)
         told = self._store.told_of(record.client, host, timestamp(now - _TOLD_HOLDS))
         return told[2] if told else ""
 
@@ -67,7 +68,7 @@ class Attribution:
             site = self._store.site_of_ufrag(client, record.ufrag, since)
             if site:
                 return site, "ufrag"
-        port = record.destination.rpartition(":")[2]
+        _, port = addresses.host_and_port(record.destination)
         for destination in (record.destination, f"{name}:{port}" if name else ""):
             told = self._store.told_of(client, destination, since) if destination else None
             if told and told[1]:

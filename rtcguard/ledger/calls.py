@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from rtcguard.ice import address as addresses
 from rtcguard.ledger.event import Event, timestamp
 from rtcguard.policy.record import Record
 
@@ -161,7 +162,7 @@ def _place(event: Event) -> tuple[str, str]:
 
 
 def _host(record: Record) -> str:
-    return record.destination.rpartition(":")[0].strip("[]") or record.destination
+    return addresses.host_and_port(record.destination)[0] or record.destination
 
 
 def _paused(call: Call, event: Event) -> bool:

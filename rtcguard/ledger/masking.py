@@ -21,7 +21,6 @@ type Mask = Callable[[str], str]
 
 _PREFIX: Final = {4: 24, 6: 48}
 _MARK: Final = "~"
-_OWN: Final = ("private", "ula", "link-local", "mdns", "cgnat")  # scopes of hosts' own addresses
 
 
 def masker(key: bytes) -> Mask:
@@ -55,9 +54,8 @@ def masked(record: Record, mask: Mask) -> Record:
     own = {addresses.canonical(text) for text in (record.address, record.client) if text}
     destination = record.destination
     if record.ring == "network" and record.ufrag:
-        host, colon, port = destination.rpartition(":")
-        bare = host.strip("[]")
-        destination = f"{mask(bare)}{colon}{port}" if addresses.parse(bare) else destination
+        host, port = addresses.host_and_port(destination)
+        destination = f"{mask(host)}:{port}" if addresses.parse(host) else destination
     return replace(
         record,
         address=mask(record.address),
@@ -75,6 +73,6 @@ def _without(text: str, own: set[str], mask: Mask) -> str:
             continue
         behind = start
         word = text[start:end]
-        if addresses.canonical(word) in own or addresses.scope(word) in _OWN:
+        if addresses.canonical(word) in own or addresses.scope(word) in addresses.OWN_SCOPES:
             text = text[:start] + mask(word) + text[end:]
     return text

@@ -6,7 +6,7 @@ the reader takes, and sees most mistakes, not all: ranges and host bits are for 
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import yaml
@@ -14,7 +14,7 @@ import yaml
 from rtcguard.ice.address import SCOPES
 from rtcguard.policy.model import HostPort
 from rtcguard.policy.rule import Network
-from rtcguard.policy.yaml_reader import TEXT, Yaml, close, scalar, shown, takes
+from rtcguard.policy.yaml_reader import TEXT, Reader, Schema, Yaml, close, scalar, shown, takes
 
 _DURATION = re.compile(r"([0-9]{1,6})\s*([smhdw])")
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
@@ -59,16 +59,18 @@ def secret(reader: Yaml, node: yaml.Node, path: str) -> str | None:
     return value
 
 
-@takes({"type": "string", "pattern": r"^0*[1-9][0-9]{0,5}\s*[smhdw]$"})
-def duration(reader: Yaml, node: yaml.Node, path: str) -> int | None:
-    """Seconds, from `45s`, `30m`, `12h`, `90d` or `2w`."""
-    value = scalar(reader, node, path, "a time such as 30m, 12h or 90d")
-    if value is None:
-        return None
-    seconds = parse_duration(value)
-    if seconds is None:
-        reader.mistake(node, f"{path} is a time such as 30m, 12h or 90d, found {shown(value)}")
-    return seconds
+def _form[T](schema: Schema, meant: str, parse: Callable[[str], T | None]) -> Reader[T | None]:
+    """A value of one form: what `parse` gives; None from it is a mistake."""
+
+    @takes(schema)
+    def read(reader: Yaml, node: yaml.Node, path: str) -> T | None:
+        value = scalar(reader, node, path, meant)
+        made = None if value is None else parse(value)
+        if value is not None and made is None:
+            reader.mistake(node, f"{path} is {meant}, found {shown(value)}")
+        return made
+
+    return read
 
 
 def parse_duration(value: str) -> int | None:
@@ -77,17 +79,38 @@ def parse_duration(value: str) -> int | None:
     return int(found[1]) * _SECONDS[found[2]] or None if found else None
 
 
-@takes({"type": "string", "pattern": f"^{_SIZE.pattern}$"})
-def size(reader: Yaml, node: yaml.Node, path: str) -> int | None:
-    """Bytes, from `500MB` or `4GB`, in powers of ten."""
-    value = scalar(reader, node, path, "a size such as 500MB or 4GB")
-    if value is None:
-        return None
+duration: Final = _form(
+    {"type": "string", "pattern": r"^0*[1-9][0-9]{0,5}\s*[smhdw]$"},
+    "a time such as 30m, 12h or 90d",
+    parse_duration,
+)
+
+
+def _parse_size(value: str) -> int | None:
+    """Bytes, in powers of ten."""
     found = _SIZE.fullmatch(value)
-    if found is None:
-        reader.mistake(node, f"{path} is a size such as 500MB or 4GB, found {shown(value)}")
-        return None
-    return int(found[1]) * _BYTES[found[2]]
+    return int(found[1]) * _BYTES[found[2]] if found else None
+
+
+size: Final = _form(
+    {"type": "string", "pattern": f"^{_SIZE.pattern}$"}, "a size such as 500MB or 4GB", _parse_size
+)
+
+
+def _parse_number(value: str) -> int | None:
+    return int(value) if _NUMBER.fullmatch(value) else None
+
+
+number: Final = _form(
+    {
+        "type": ["integer", "string"],
+        "minimum": 1,
+        "maximum": 999_999_999,
+        "pattern": f"^{_NUMBER.pattern}$",
+    },
+    "a whole number from 1 on",
+    _parse_number,
+)
 
 
 @takes({"type": "string", "pattern": f"^(?:{_PROXY.pattern}|{VARIABLE.pattern})$"})
@@ -100,25 +123,6 @@ def proxy(reader: Yaml, node: yaml.Node, path: str) -> str | None:
     told = "" if is_variable(node) else f", found {shown(value)}"
     reader.mistake(node, f"{path} is an HTTP proxy such as http://192.0.2.9:3128{told}")
     return None
-
-
-@takes(
-    {
-        "type": ["integer", "string"],
-        "minimum": 1,
-        "maximum": 999_999_999,
-        "pattern": f"^{_NUMBER.pattern}$",
-    }
-)
-def number(reader: Yaml, node: yaml.Node, path: str) -> int | None:
-    """A whole number from 1 on."""
-    value = scalar(reader, node, path, "a whole number from 1 on")
-    if value is None:
-        return None
-    if not _NUMBER.fullmatch(value):
-        reader.mistake(node, f"{path} is a whole number from 1 on, found {shown(value)}")
-        return None
-    return int(value)
 
 
 @takes({"type": "string", "pattern": f"^{_HOST_PORT.pattern}$"})
@@ -150,29 +154,31 @@ def port(reader: Yaml, node: yaml.Node, path: str) -> int | None:
     return None
 
 
-@takes({"type": "string", "pattern": f"^{_PORTS.pattern}$"})
-def ports(reader: Yaml, node: yaml.Node, path: str) -> tuple[int, int] | None:
-    """The first and the last port of `49152-65535`."""
-    value = scalar(reader, node, path, "a range of ports such as 49152-65535")
-    if value is None:
-        return None
+def _parse_ports(value: str) -> tuple[int, int] | None:
+    """The first and the last port."""
     found = _PORTS.fullmatch(value)
-    if found is not None and 0 < int(found[1]) <= int(found[2]) < 65536:
-        return int(found[1]), int(found[2])
-    reader.mistake(node, f"{path} is a range of ports such as 49152-65535, found {shown(value)}")
-    return None
-
-
-@takes({"type": "string", "pattern": f"^{_ADDRESS}$"})
-def address(reader: Yaml, node: yaml.Node, path: str) -> str | None:
-    value = scalar(reader, node, path, "an IP address")
-    if value is None:
+    if found is None or not 0 < int(found[1]) <= int(found[2]) < 65536:
         return None
+    return int(found[1]), int(found[2])
+
+
+ports: Final = _form(
+    {"type": "string", "pattern": f"^{_PORTS.pattern}$"},
+    "a range of ports such as 49152-65535",
+    _parse_ports,
+)
+
+
+def _parse_address(value: str) -> str | None:
     try:
         return str(ipaddress.ip_address(value))
     except ValueError:
-        reader.mistake(node, f"{path} is an IP address, found {shown(value)}")
         return None
+
+
+address: Final = _form(
+    {"type": "string", "pattern": f"^{_ADDRESS}$"}, "an IP address", _parse_address
+)
 
 
 @takes({"type": "string", "pattern": f"^{_HOST_NAME.pattern}$"})

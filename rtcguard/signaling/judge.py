@@ -23,8 +23,6 @@ from rtcguard.signaling.views import Make, View
 # others too.
 MAX_FINDINGS: Final = 5000
 
-# Of these scopes are the addresses of hosts, beside candidates those of the client.
-_OWN_SCOPES: Final = ("private", "ula", "link-local", "mdns", "cgnat")
 # What percent-encoding and XML write for a character: as `scan` looks for it.
 _HIDDEN: Final = re.compile(rb"%(?:[2-7][0-9A-Fa-f]|0[9ADad])|&(?:#x?[0-9A-Fa-f]{1,5}|quot);")
 _MARK: Final = re.compile(r"[.:]")  # one is in every address, and in every whole host name
@@ -320,7 +318,7 @@ class Judge:
             if canonical in self._kept or _is_harmless(word) or view.covers(first + start):
                 continue
             alone = text[start - 1 : start] in _ENDS and text[stop : stop + 1] in _ENDS
-            if canonical in self._gone or (alone and addresses.scope(word) in _OWN_SCOPES):
+            if canonical in self._gone or (alone and addresses.scope(word) in addresses.OWN_SCOPES):
                 self._scrub(view, first + start, first + stop, word, "another line")
 
     def repeated_name(self, view: View, end: int) -> None:
@@ -448,7 +446,7 @@ class Judge:
 
 def subject_of(message: Message) -> Subject:
     """What rules see of a message as a whole."""
-    host, _, port = message.destination.rpartition(":")
+    host, port = addresses.host_and_port(message.destination)
     return Subject(
         site=message.site,
         client=message.client,
@@ -456,7 +454,7 @@ def subject_of(message: Message) -> Subject:
         path=message.path,
         confirmed=message.confirmed,
         user=message.user,
-        destination=host.strip("[]"),
+        destination=host,
         port=int(port) if port.isascii() and port.isdigit() else 0,
         protocol=message.protocol,
         minute=message.minute,
@@ -468,7 +466,7 @@ def _ipv4_at_end(text: bytes) -> tuple[str, bool]:
     """The IPv4 address that ends a text, but for one byte, and whether only hosts have such."""
     found = _IPV4.search(text)
     word = found[1].decode() if found else ""
-    return word, addresses.scope(word) in _OWN_SCOPES
+    return word, addresses.scope(word) in addresses.OWN_SCOPES
 
 
 @lru_cache(maxsize=1024)
