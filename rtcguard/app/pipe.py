@@ -29,6 +29,12 @@ type Prepare = Callable[[Policy], Callable[[], object]]
 logger = logging.getLogger(__name__)
 
 
+def tell(pipe: Pipe, word: str | None) -> None:
+    """A supervisor that has ended meanwhile needs no word: the pipe's end ends the process."""
+    with contextlib.suppress(OSError):
+        pipe.send_bytes(pickle.dumps(word))
+
+
 def obey(pipe: Pipe, prepare: Prepare, stop: Callable[[], object]) -> None:
     """Listens in a thread of its own: a large policy takes its time to be read, and messages do not
     wait for it. `prepare` gives what puts it into force; `stop` is called at the end of the pipe,
@@ -53,7 +59,7 @@ def _obey(pipe: Pipe, prepare: Prepare, stop: Callable[[], object]) -> None:
                 if told and swap is not None:
                     swap()
                 swap = None
-            pipe.send(answer)
+            tell(pipe, answer)
     except (EOFError, OSError):
         pass
     except Exception as error:

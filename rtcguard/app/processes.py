@@ -5,7 +5,6 @@ another policy while they run; the others are started again where it matters to 
 """
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
@@ -18,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from rtcguard.app.pipe import Pipe, in_loop, obey
+from rtcguard.app.pipe import Pipe, in_loop, obey, tell
 from rtcguard.app.settings import State, node
 from rtcguard.errors import StartError
 from rtcguard.ledger.measures import Measures
@@ -79,7 +78,7 @@ def proxy_worker(settings: Settings, pipe: Pipe) -> None:
             settings.state.ca,
             users,
             guard,
-            lambda: pipe.send(None),
+            partial(tell, pipe, None),
             stopped,
             shared=settings.workers > 1,
         )
@@ -90,7 +89,7 @@ def proxy_worker(settings: Settings, pipe: Pipe) -> None:
         asyncio.run(main())
         writer.close()
     except StartError as error:
-        _give_up(pipe, error)
+        tell(pipe, str(error))
 
 
 def stun(settings: Settings, pipe: Pipe) -> None:
@@ -119,12 +118,12 @@ def stun(settings: Settings, pipe: Pipe) -> None:
             transparent=wanted(config),
             timed=measures.stun_turns() if measures else None,
         ) as server:
-            pipe.send(None)
+            tell(pipe, None)
             obey(pipe, prepare, stop.close)
             server.serve(stopped)
         writer.close()
     except StartError as error:
-        _give_up(pipe, error)
+        tell(pipe, str(error))
 
 
 def sinkhole(settings: Settings, pipe: Pipe) -> None:
@@ -144,7 +143,7 @@ def sinkhole(settings: Settings, pipe: Pipe) -> None:
 
             return in_loop(loop, use)
 
-        pipe.send(None)
+        tell(pipe, None)
         obey(pipe, prepare, partial(loop.call_soon_threadsafe, stopped.set))
         await server.serve(stopped)
 
@@ -158,7 +157,7 @@ def sinkhole(settings: Settings, pipe: Pipe) -> None:
             server.close()
         writer.close()
     except StartError as error:
-        _give_up(pipe, error)
+        tell(pipe, str(error))
 
 
 def gateway(settings: Settings, pipe: Pipe) -> None:
@@ -173,7 +172,7 @@ def gateway(settings: Settings, pipe: Pipe) -> None:
 
     async def main() -> None:
         stopped = _stopped(pipe)
-        pipe.send(None)
+        tell(pipe, None)
         await keeper.run(stopped)
 
     def report(networks: list[str]) -> None:
@@ -189,7 +188,7 @@ def gateway(settings: Settings, pipe: Pipe) -> None:
         asyncio.run(main())
         store.close()
     except StartError as error:
-        _give_up(pipe, error)
+        tell(pipe, str(error))
 
 
 def export(settings: Settings, pipe: Pipe) -> None:
@@ -203,12 +202,12 @@ def export(settings: Settings, pipe: Pipe) -> None:
         exporting = Exporting(
             settings.policy.config, settings.state, settings.workers, writer.record
         )
-        pipe.send(None)
+        tell(pipe, None)
         pipe.poll(None)  # to its end
         exporting.stop()
         writer.close()
     except StartError as error:
-        _give_up(pipe, error)
+        tell(pipe, str(error))
 
 
 def relay(settings: Settings, pipe: Pipe) -> None:
@@ -222,17 +221,12 @@ def relay(settings: Settings, pipe: Pipe) -> None:
             plan(settings.policy),
             settings.state.folder / "coturn",
             pipe.fileno(),
-            lambda: pipe.send(None),
+            partial(tell, pipe, None),
         )
     except StartError as error:
-        _give_up(pipe, error)
+        tell(pipe, str(error))
     else:
         sys.exit(1 if ended else 0)
-
-
-def _give_up(pipe: Pipe, error: StartError) -> None:
-    with contextlib.suppress(OSError):  # the supervisor has given it up, or is dead
-        pipe.send(str(error))
 
 
 def _writer(settings: Settings, measures: Measures | None = None) -> Writer:
