@@ -30,6 +30,7 @@ _FILTERS: Final[tuple[tuple[str, tuple[str, ...], str], ...]] = (
     ("ring", RINGS, "Only of this ring."),
     ("kind", KINDS, "Only of this kind."),
     ("action", ACTIONS, "Only where this was done."),
+    ("would", ACTIONS, "Only where this would have been done, but for monitor mode."),
     ("scope", (), "Only of addresses of this scope: private, public, mdns …"),
     ("node", (), "Only of this node."),
     ("rule", (), "Only where this rule decided."),

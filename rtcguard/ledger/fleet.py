@@ -29,6 +29,7 @@ LONGEST: Final = 1000  # bytes of a text; an index takes 2700 for all its column
 
 _LOCK: Final = int.from_bytes(b"rtcguard")  # who makes or changes the tables
 _LOCK_OLD: Final = _LOCK + 1  # who removes old events
+_LOCK_MONTHS: Final = _LOCK + 2  # who adds events, together; who counts months together, alone
 _PATIENCE: Final = 10  # seconds, to connect; and for an answer of a network that is silent
 _SLOWEST: Final = 60  # seconds for a statement, and for one to come after another
 SILENT: Final = 90.0  # seconds, for a transaction
@@ -81,6 +82,8 @@ _FIRST_DAY: Final = """
     SELECT to_char(now() AT TIME ZONE 'UTC' - make_interval(secs => MAX(keep)), 'YYYY-MM-DD')
     FROM nodes WHERE seen > now() - make_interval(secs => keep)
 """
+_OLDER: Final = "SELECT 1 FROM totals WHERE dimension = '' AND period < ? LIMIT 1"
+_MONTH: Final = "SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM')"
 
 
 class _Connection:
@@ -204,6 +207,7 @@ class Fleet(Questions):
                 INSERT INTO events ({quoted(COLUMNS)}) {_arrays(columns)}
                 ON CONFLICT (id) DO NOTHING RETURNING id
             """
+            self._db.execute("SELECT pg_advisory_xact_lock_shared(?)", (_LOCK_MONTHS,))
             written = self._connection.execute(query.encode(), columns).fetchall()
             self._totals.add(new[id] for (id,) in written)
         return len(written)
@@ -229,9 +233,19 @@ class Fleet(Questions):
                 chosen = f"SELECT id FROM events WHERE time < ? ORDER BY id LIMIT {_AT_ONCE}"
                 query = f"DELETE FROM events WHERE id IN ({chosen}) RETURNING id"
                 count = len(self._db.execute(query, (day,)).fetchall())
-                if count < _AT_ONCE:
-                    self._db.execute("DELETE FROM totals WHERE period < ?", (f"d{day}",))
-                    self._db.execute("DELETE FROM links WHERE last < ?", (day,))
+        if day is not None and self._db.execute(_OLDER, (f"d{day}",)).fetchone() is not None:
+            with self._transaction():
+                self._db.execute("SELECT pg_advisory_xact_lock(?)", (_LOCK_MONTHS,))
+                self._totals.forget_before(day)
+
+    def roll(self) -> None:
+        """Counts the months together that are over, by the database's clock. What comes for one
+        later is counted there too: nobody adds events meanwhile."""
+        (now,) = self._db.execute(_MONTH).fetchone()
+        for month in self._totals.open_months(now):
+            with self._transaction():
+                self._db.execute("SELECT pg_advisory_xact_lock(?)", (_LOCK_MONTHS,))
+                self._totals.roll(month)
 
     def _is_mine(self, lock: int) -> bool:
         found = self._db.execute("SELECT pg_try_advisory_xact_lock(?)", (lock,)).fetchone()

@@ -215,7 +215,8 @@ class Store(Questions):
     def roll(self, now: str) -> None:
         """Counts the months together that are over."""
         with self._transaction():
-            self._totals.roll(now[:7])
+            for month in self._totals.open_months(now[:7]):
+                self._totals.roll(month)
 
     def shrink_to(self, size: int) -> int:
         """Removes the oldest events until what is used of the file is no more than `size` bytes;

@@ -18,8 +18,17 @@ MOST: Final = 200_000
 OTHERS: Final = "(others)"
 
 _MANY: Final = tuple(name for name in DIMENSIONS if name != "rule")
-_FIELDS: Final = tuple(name for name in (*DIMENSIONS, *COMMON) if name != "node")
-_of = attrgetter(*_FIELDS)
+_VALUES: Final = (*DIMENSIONS, *COMMON)
+_NODE: Final = _VALUES.index("node")
+_before_node = attrgetter(*_VALUES[:_NODE])
+_behind_node = attrgetter(*_VALUES[_NODE + 1 :])
+# What is seen with what, and where either stands in `_VALUES`.
+_LINKS: Final = tuple(
+    (name, _VALUES.index(name), other, _VALUES.index(other))
+    for name in LINKED_TO
+    for other in LINKED
+    if name != other
+)
 _UPSERT: Final = f"""
     INSERT INTO totals (dimension, period, key, {quoted(COMMON)}, count, first, last)
     VALUES ({", ".join("?" for _ in range(len(COMMON) + 6))})
@@ -58,26 +67,20 @@ class Totals:
         """Counts events in; `linked`: what their values were seen with is not known yet."""
         made: dict[tuple[str, ...], _Total] = {}
         links: dict[tuple[str, ...], tuple[str, str]] = {}
-        for event in events:
-            day, record = event.time[:10], event.record
-            values = dict(zip(_FIELDS, storable(_of(record)), strict=True))
-            values["node"] = event.node
-            if record.scope == "mdns":
-                values["address"] = LOCAL
-            if self._is_new(day, values) and linked:
-                for name in LINKED_TO:
-                    for other in LINKED:
-                        if name != other and values[name] and values[other]:
-                            link = name, values[name], other, values[other]
-                            known = links.get(link)
-                            if known is None or known[0] > day or known[1] < day:
-                                links[link] = _span(known, day)
-            period, common = f"d{day}", tuple(map(values.__getitem__, COMMON))
-            total = record.count, event.time, event.last
+        for (day, *told), total in _combined(events).items():
+            values, is_new = self._counted(day, storable(tuple(told)))
+            if is_new and linked:
+                for name, at, other, beside in _LINKS:
+                    if values[at] and values[beside]:
+                        link = name, values[at], other, values[beside]
+                        known = links.get(link)
+                        if known is None or known[0] > day or known[1] < day:
+                            links[link] = _span(known, day)
+            period, common = f"d{day}", values[len(DIMENSIONS) :]
             _merge(made, ("", period, "", *common), total)
-            for name in DIMENSIONS:
-                if values[name]:
-                    _merge(made, (name, period, values[name], *common), total)
+            for name, value in zip(DIMENSIONS, values, strict=False):
+                if value:
+                    _merge(made, (name, period, value, *common), total)
         self._late(made)
         # In one order everywhere: who holds a row waits only for later ones, so no two wait for
         # each other.
@@ -85,20 +88,20 @@ class Totals:
         self._db.executemany(self._upsert, rows)
         self._db.executemany(self._link, sorted((*link, *days) for link, days in links.items()))
 
-    def _is_new(self, day: str, values: dict[str, str]) -> bool:
-        """Whether the combination of values was not seen on this day; if there are too many of
-        them, what varies is folded."""
+    def _counted(self, day: str, values: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
+        """The values as they are counted, and whether these were not seen on this day; if there are
+        too many of them, what varies is folded."""
         if day != self._day:
             self._day = day
             self._known.clear()
-        combination = tuple(values.values())
-        if combination in self._known:
-            return False
+        if values in self._known:
+            return values, False
         if len(self._known) >= MOST:
-            values.update({name: OTHERS for name in _MANY if values[name]})
-            return True
-        self._known.add(combination)
-        return True
+            many = (name in _MANY for name in _VALUES)
+            folded = zip(values, many, strict=True)
+            return tuple(OTHERS if one and is_many else one for one, is_many in folded), True
+        self._known.add(values)
+        return values, True
 
     def _late(self, made: dict[tuple[str, ...], _Total]) -> None:
         """What comes for a month that has its totals already is counted there too."""
@@ -112,33 +115,52 @@ class Totals:
         query = "SELECT 1 FROM totals WHERE dimension = '' AND period = ? LIMIT 1"
         return self._db.execute(query, (f"m{month}",)).fetchone() is not None
 
-    def roll(self, before: str) -> None:
-        """Makes the totals of every month before this one (`2026-01`) that has none."""
+    def open_months(self, before: str) -> list[str]:
+        """The months before this one (`2026-01`) that have days, and no totals of their own."""
         query = """
             SELECT DISTINCT substr(period, 2, 7) FROM totals
             WHERE dimension = '' AND period >= 'd' AND period < ?
         """
         months = [month for (month,) in self._db.execute(query, (f"d{before}",)).fetchall()]
-        for month in months:
-            if not self._is_rolled(month):
-                self._roll(month)
+        return [month for month in months if not self._is_rolled(month)]
+
+    def roll(self, month: str) -> None:
+        """Makes the totals of a month that is over, if it has none."""
+        if not self._is_rolled(month):
+            self._roll(month)
 
     def _roll(self, month: str) -> None:
         for name in ("", *DIMENSIONS):
             self._db.execute(_ROLL, (f"m{month}", name, f"d{month}", f"d{month}~"))
 
-    def forget_before(self, day: str, events: Iterable[Event]) -> None:
-        """Removes what is older than a day; `events` are those that are left of that day."""
+    def forget_before(self, day: str, left: Iterable[Event] | None = None) -> None:
+        """Removes what is older than a day. Where a part of that day goes too, `left` are the
+        events that are left of it."""
         month = day[:7]
         was_rolled = self._is_rolled(month)
+        end = f"d{day}" if left is None else f"d{day}~"
         for name in ("", *DIMENSIONS):
-            for first, last in (("d", f"d{day}~"), ("m", f"m{month}~")):
+            for first, last in (("d", end), ("m", f"m{month}~")):
                 condition = "dimension = ? AND period >= ? AND period < ?"
                 self._db.execute(f"DELETE FROM totals WHERE {condition}", (name, first, last))
         self._db.execute("DELETE FROM links WHERE last < ?", (day,))
-        self.add(events, linked=False)
+        if left is not None:
+            self.add(left, linked=False)
         if was_rolled:
             self._roll(month)
+
+
+def _combined(events: Iterable[Event]) -> dict[tuple[str, ...], _Total]:
+    """The events by their day and `_VALUES`: most calls of a page are like the one before."""
+    made: dict[tuple[str, ...], _Total] = {}
+    for event in events:
+        record = event.record
+        values = _before_node(record)
+        if record.scope == "mdns":
+            values = (LOCAL, *values[1:])  # the address
+        key = (event.time[:10], *values, event.node, *_behind_node(record))
+        _merge(made, key, (record.count, event.time, event.last))
+    return made
 
 
 def _merge(made: dict[tuple[str, ...], _Total], key: tuple[str, ...], total: Sequence[Any]) -> None:

@@ -49,7 +49,8 @@ class PostgreSQLSink:
             raise Outage(str(error), reached=False) from error
 
     def _look_after(self, fleet: Fleet) -> None:
-        """What is to be done now and then: says that this gateway is there, removes old events."""
+        """What is to be done now and then: says that this gateway is there, removes old events,
+        counts months together."""
         now = time.monotonic()
         if now - self._seen > _SEEN_EVERY:
             self._seen = now
@@ -58,6 +59,7 @@ class PostgreSQLSink:
         if now - self._forgot > _FORGET_EVERY:
             self._forgot = now
             fleet.forget_old()
+            fleet.roll()
 
     def _tell(self, *told: str) -> None:
         """Warns of what is wrong, when it begins to be."""

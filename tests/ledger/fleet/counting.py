@@ -23,7 +23,8 @@ def _column(name: str) -> str:
 
 
 def assert_counted(url: str, *, links: bool = True) -> None:
-    """Totals are what plain SQL makes of the events; `links` too, where no event was removed."""
+    """Totals are what plain SQL makes of the events, by day, and by those months that have some;
+    `links` too, where no event was removed."""
     common = quoted(COMMON)
     places = ", ".join(map(str, range(1, 3 + len(COMMON))))
     for dimension in ("", *DIMENSIONS):
@@ -33,6 +34,12 @@ def assert_counted(url: str, *, links: bool = True) -> None:
             url,
             f"SELECT 'd' || substr(time, 1, 10), {key}, {common}, SUM(count)::bigint, MIN(time),"
             f" MAX(last) FROM {_EVENTS} {condition} GROUP BY {places}",
+        )
+        expected += rows(
+            url,
+            f"SELECT 'm' || substr(time, 1, 7), {key}, {common}, SUM(count)::bigint, MIN(time),"
+            f" MAX(last) FROM {_EVENTS} {condition or 'WHERE TRUE'} AND 'm' || substr(time, 1, 7)"
+            f" IN (SELECT period FROM totals WHERE dimension = '') GROUP BY {places}",
         )
         found = rows(
             url,

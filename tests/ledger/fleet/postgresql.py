@@ -24,6 +24,7 @@ unix_socket_directories = '{folder}'
 max_connections = 40
 shared_buffers = 32MB
 log_lock_waits = on
+fsync = off
 """
 
 

@@ -231,6 +231,50 @@ def test_old_days_go_for_the_gateway_that_keeps_them_longest(url: str) -> None:
     assert_counted(url, links=False)
 
 
+def test_months_that_are_over_are_counted_together(url: str) -> None:
+    """Also what comes for them later, and from a gateway that adds while another counts."""
+    months = ("2026-01-30", "2026-01-31", "2026-02-01", "2026-02-28")
+
+    def some(first: int) -> list[Event]:
+        return [
+            replace(event(n, site=f"s{n % 3}"), node=f"gw{n % 2}", time=time, last=time)
+            for n, time in enumerate((f"{day}T01:00:00.000Z" for day in months), start=first)
+        ]
+
+    fleet, other = Fleet(url), Fleet(url)
+    fleet.add(some(0))
+    adding = threading.Thread(target=lambda: [other.add(some(10 * n)) for n in range(1, 30)])
+    adding.start()
+    fleet.roll()
+    adding.join()
+    fleet.add(some(1000))
+    fleet.roll()
+    assert rows(url, "SELECT DISTINCT period FROM totals WHERE period > 'm' ORDER BY 1") == [
+        ("m2026-01",), ("m2026-02",)
+    ]  # fmt: skip
+    assert_counted(url)
+    with_months = [fleet.grouped("site", Filter(since)) for since in ("", "2026-01-31")]
+    with psycopg.connect(url, autocommit=True) as database_:
+        database_.execute("DELETE FROM totals WHERE period > 'm'")
+    assert with_months == [fleet.grouped("site", Filter(since)) for since in ("", "2026-01-31")]
+    fleet.close()
+    other.close()
+
+
+def test_a_month_loses_the_days_that_go(url: str) -> None:
+    fleet = Fleet(url)
+    (now,) = rows(url, "SELECT extract(epoch FROM now())::bigint")[0]
+    times = [timestamp(now - n * DAY) for n in range(70)]
+    fleet.add([replace(event(n), time=time, last=time) for n, time in enumerate(times)])
+    fleet.roll()
+    for keep in (50, 49, 3):
+        fleet.seen("gw", "a", keep * DAY)
+        fleet.forget_old()
+        assert [group.count for group in fleet.grouped("ring", Filter())] == [keep + 1]
+        assert_counted(url, links=False)
+    fleet.close()
+
+
 def test_why_it_cannot_be_reached(server: PostgreSQL, url: str) -> None:
     nowhere = server.url("nowhere")
     with contextlib.ExitStack() as stack, pytest.raises(StartError) as raised:
