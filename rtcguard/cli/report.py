@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from rtcguard.cli.options import MomentType, PatternType, config_option
+from rtcguard.ice.address import SCOPES
 from rtcguard.ledger.report import SORTS
 from rtcguard.ledger.schema import GROUPS
 from rtcguard.policy.record import ACTIONS, KINDS, RINGS
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from rtcguard.ledger.story import Told
 
 _TOP: Final = 20  # rows of each table of the page
+_ROWS: Final = 50  # of a table on the terminal
 _FILTERS: Final[tuple[tuple[str, tuple[str, ...], str], ...]] = (
     ("site", (), "Only of this site; `*` stands for anything: *.example.org."),
     ("client", (), "Only of this client (an address)."),
@@ -31,7 +33,7 @@ _FILTERS: Final[tuple[tuple[str, tuple[str, ...], str], ...]] = (
     ("kind", KINDS, "Only of this kind."),
     ("action", ACTIONS, "Only where this was done."),
     ("would", ACTIONS, "Only where this would have been done, but for monitor mode."),
-    ("scope", (), "Only of addresses of this scope: private, public, mdns …"),
+    ("scope", SCOPES, "Only of addresses of this scope: private, public, mdns …"),
     ("node", (), "Only of this node."),
     ("rule", (), "Only where this rule decided."),
     ("direction", ("outbound", "inbound"), "Only what went this way."),
@@ -58,7 +60,8 @@ def _filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
               default="table", show_default=True)  # fmt: skip
 @click.option("--sort", type=click.Choice(SORTS), default="count", show_default=True,
               help="What comes first: the most, the newest, by the alphabet.")  # fmt: skip
-@click.option("--top", type=click.IntRange(min=1), metavar="N", help="Only the first N rows.")
+@click.option("--top", type=click.IntRange(min=1), metavar="N", 
+              help="Only the first N rows; a table has 50 unless you say.")
 @_filter_options
 @click.option("--follow", is_flag=True, help="Events as they come, until it is stopped.")
 @click.option("--calls", is_flag=True, help="The calls of this time, and what became of each.")
@@ -87,7 +90,6 @@ def command(
     """
     from rtcguard.app import report, settings
     from rtcguard.ledger.masking import unmasked
-    from rtcguard.ledger.report import chosen
     from rtcguard.policy.store_url import PostgreSQL
 
     _check(follow, calls, one, form)
@@ -118,7 +120,7 @@ def command(
         if form == "html":
             made = report.page(store, span, asked, top or _TOP, places)
             return lambda: _write(made)
-        return _rows(chosen(store.grouped(by, asked), sort, top), by, span, asked, form)
+        return _rows(store.grouped(by, asked), sort, top, by, span, asked, form)
 
     if fleet:
         report.answered_by_fleet(fleet, question)()
@@ -139,6 +141,8 @@ def _check(follow: bool, calls: bool, one: str | None, form: str) -> None:
     ]
     if len(special) > 1:
         raise click.UsageError(f"{' and '.join(special)} are different reports: name one")
+    if one == "":
+        raise click.UsageError("--call is for an id or an ICE user name fragment: name one")
     if special and form == "html":
         raise click.UsageError(f"--format html is a report of its own, without {special[0]}")
     if follow and form == "csv":
@@ -146,19 +150,35 @@ def _check(follow: bool, calls: bool, one: str | None, form: str) -> None:
 
 
 def _rows(
-    found: "list[Group]", by: str, span: "Span", asked: "Filter", form: str
+    found: "list[Group]",
+    sort: str,
+    top: int | None,
+    by: str,
+    span: "Span",
+    asked: "Filter",
+    form: str,
 ) -> Callable[[], None]:
     from rtcguard.app.report import local
     from rtcguard.ledger import report
 
+    shown = report.chosen(found, sort, _ROWS if top is None and form == "table" else top)
     if form == "json":
-        made = report.to_json(by, asked.since, found, asked.until, asked.given())
+        made = report.to_json(by, asked.since, shown, asked.until, asked.given())
         return lambda: click.echo(made)
     if form == "csv":
-        return lambda: _write(report.to_csv(by, found))
-    if found:
-        return lambda: report.print_table(by, found, str(span), local)
-    return lambda: click.echo("nothing was recorded in this time")
+        return lambda: _write(report.to_csv(by, shown))
+    if shown:
+        more = len(found) - len(shown)
+        return lambda: report.print_table(by, shown, str(span), local, more)
+    return lambda: click.echo(f"nothing was recorded in this time{_with(asked)}")
+
+
+def _with(asked: "Filter") -> str:
+    """What was asked for: who mistypes a name must not take it for a silent one."""
+    from rtcguard.ledger.report import visible
+
+    given = ", ".join(f"{name} {value}" for name, value in asked.given().items())
+    return visible(f" with {given}") if given else ""
 
 
 def _calls(
@@ -177,7 +197,7 @@ def _calls(
         elif found:
             call_report.print_calls(found, str(span), local)
         else:
-            click.echo("no call was seen in this time")
+            click.echo(f"no call was seen in this time{_with(asked)}")
         if not complete:
             click.echo(
                 "rtcguard: there are earlier calls in this time; name a client, or a time that "

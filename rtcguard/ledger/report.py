@@ -3,18 +3,21 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from rtcguard.ledger.query import Group
 
-if TYPE_CHECKING:
-    from rich.text import Text
-
-
 SORTS: Final = ("count", "last", "first", "key")
 _SAME: Final = {"client": ("clients",), "site": ("sites",), "destination": ("towards",)}
+# On the terminal: which columns go first where there is no room, which must not be cut to pieces,
+# how many letters an address has at most, how many are enough for a word, and values of a cell.
+_LESS: Final = ("last", "towards", "clients", "sites", "scope")
+_WHOLE: Final = ("scope", "count", "last")
+_KEY: Final = 39
+_WORD: Final = 15
+_MOST_VALUES: Final = 5
 
 
 def chosen(found: list[Group], sort: str, top: int | None) -> list[Group]:
@@ -63,36 +66,79 @@ def _cells(row: Group) -> list[Any]:
 
 
 def print_table(
-    by: str, found: list[Group], span: str = "", local: Callable[[str], str] = str
+    by: str, found: list[Group], span: str = "", local: Callable[[str], str] = str, more: int = 0
 ) -> None:
     """The rows as a table on the terminal. `span`: of what time, for people; `local` says an
-    event's time by the reader's clock."""
+    event's time by the reader's clock; `more`: how many rows there are beside these.
+
+    What has no room in a narrow terminal is left out, and said: an address in pieces is no use."""
     # Imported here: rich takes longer to load than the rest of the command line.
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(f"events by {by}{span and ', '}{span}"))
+    console = Console()
     columns: dict[str, Callable[[Group], str]] = {
         by: lambda row: row.key,
         "scope": lambda row: row.scope,
         "count": lambda row: str(row.count),
         "last": lambda row: local(row.last),
         "what was done": done,
-        "clients": lambda row: "\n".join(row.clients),
-        "sites": lambda row: "\n".join(row.sites),
-        "towards": lambda row: "\n".join(row.destinations),
+        "clients": lambda row: _listed(row.clients),
+        "sites": lambda row: _listed(row.sites),
+        "towards": lambda row: _listed(row.destinations),
     }
     # What the rows are grouped by need not be told twice.
     for name in ("scope",) * (by != "address") + _SAME.get(by, ()):
         del columns[name]
+    cells = {name: [visible(cell(row)) for row in found] for name, cell in columns.items()}
     # Nor what nothing is known of (`schema.LINKED_TO`).
-    columns = {name: cell for name, cell in columns.items() if any(map(cell, found))}
-    for name in columns:
-        table.add_column(name, justify="right" if name == "count" else "left", overflow="fold")
-    for row in found:
-        table.add_row(*(_shown(cell(row)) for cell in columns.values()))
-    Console().print(table)
+    cells = {name: texts for name, texts in cells.items() if any(texts)}
+    left_out = _too_wide(cells, console.width)
+    table = Table(title=Text(f"events by {by}{span and ', '}{span}"))
+    for name, texts in cells.items():
+        if name not in left_out:
+            table.add_column(
+                name,
+                justify="right" if name == "count" else "left",
+                overflow="fold",
+                no_wrap=name in _WHOLE or (name == by and _width(texts) <= _KEY),
+            )
+    for texts in zip(*(cells[name] for name in cells if name not in left_out), strict=True):
+        table.add_row(*map(Text, texts))  # what a page chose is no markup
+    console.print(table)
+    if left_out:
+        console.print(Text(f"No room for {', '.join(left_out)}: a wider terminal has them."))
+    if more:
+        told = f"The first {len(found)} of {len(found) + more}: --top {len(found) + more} shows all."
+        console.print(Text(told))
+
+
+def _too_wide(cells: dict[str, list[str]], width: int) -> list[str]:
+    """The columns that a table of this width has no room for."""
+    left_out: list[str] = []
+    needed = {name: min(_width([name, *texts]), _least(name)) for name, texts in cells.items()}
+    for name in _LESS:
+        if sum(needed.values()) + 3 * len(needed) + 1 <= width:
+            break
+        if needed.pop(name, None):
+            left_out.append(name)
+    return left_out
+
+
+def _least(name: str) -> int:
+    """Letters that a column needs at least, however long its texts are."""
+    return _WORD if name in ("what was done", "clients", "sites", "towards") else _KEY
+
+
+def _width(texts: Iterable[str]) -> int:
+    return max((len(line) for text in texts for line in text.split("\n")), default=0)
+
+
+def _listed(values: Sequence[str]) -> str:
+    """The first values, one a line."""
+    more = len(values) - _MOST_VALUES
+    return "\n".join([*values[:_MOST_VALUES], *([f"and {more} more"] if more > 0 else ())])
 
 
 def done(row: Group) -> str:
@@ -105,10 +151,3 @@ def visible(text: str) -> str:
     """A text of a page's without orders to a terminal, and without what cannot be seen: marks that
     turn the direction of what follows, letters of no width, halves of surrogates."""
     return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
-
-
-def _shown(cell: str) -> "Text":
-    """What a page chose is no markup, and no order to the terminal."""
-    from rich.text import Text
-
-    return Text(visible(cell))

@@ -1,12 +1,15 @@
 """The ledger of an office, as 90 days of calls fill it: 2,000 clients, 2,000 sites, 30,000 far ends.
 
 Few sites get most of the calls, each client has its own few, and nearly all of it happens in working
-hours. What a call's events are is what `tests/calls.py` gets from the rings themselves.
+hours. What a call's events are is what `tests/calls.py` gets from the rings themselves. Some days are
+made and counted as a writer does it; the others are copies of these by SQL, with other times, ids,
+fragments and temporary addresses: to make ten million one by one would take half an hour.
 """
 
 import contextlib
 import random
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import accumulate, batched
@@ -14,10 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from rtcguard.ledger import schema
-from rtcguard.ledger.dialect import SqliteConnection
 from rtcguard.ledger.event import COLUMNS, Event, timestamp
 from rtcguard.ledger.store import Store
-from rtcguard.ledger.totals import Totals
 from rtcguard.policy.record import Record
 
 DAYS: Final = 90
@@ -27,51 +28,87 @@ NODE: Final = "gateway"
 _DAY: Final = 86400
 _FAR_ENDS: Final = 30_000
 _STUN: Final = 40
-_AT_ONCE: Final = 100_000
-_INSERT: Final = (
-    f"INSERT INTO events ({schema.quoted(COLUMNS)}) VALUES ({', '.join('?' for _ in COLUMNS)})"
-)
+_AT_ONCE: Final = 20_000
+_WEEKDAYS: Final = 6  # that are made
+_WEEKENDS: Final = 2
+_QUIET: Final = 0.15  # of a weekday, at weekends
+_TEMPORARY: Final = ":1:"  # of an address that is another one each day
+
+_COLUMNS: Final = {
+    **{name: f'"{name}"' for name in COLUMNS},
+    "time": ":day || substr(time, 11)",
+    "last": ":day || substr(last, 11)",
+    "id": "printf('%04x', :number) || substr(id, 5)",
+    "ufrag": "CASE ufrag WHEN '' THEN '' ELSE printf('%02x', :number) || substr(ufrag, 3) END",
+    "address": f"replace(address, '{_TEMPORARY}', printf(':%x:', :number + 16))",
+}
+_KEY: Final = f"iif(dimension = 'address', replace(key, '{_TEMPORARY}', printf(':%x:', :number + 16)), key)"
+_COPY: Final = (
+    f"INSERT INTO events ({schema.quoted(COLUMNS)}) SELECT {', '.join(_COLUMNS.values())}"
+    " FROM {made}.events ORDER BY seq",
+    f"INSERT INTO totals SELECT dimension, 'd' || :day, {_KEY}, {schema.quoted(schema.COMMON)}, count,"
+    " :day || substr(first, 11), :day || substr(last, 11) FROM {made}.totals",
+    f"INSERT INTO links SELECT dimension, {_KEY}, other, value, :day, :day FROM {{made}}.links WHERE TRUE"
+    " ON CONFLICT DO UPDATE SET last = excluded.last",
+)  # fmt: skip
 
 
 def fill(path: Path, count: int, end: float) -> None:
-    """Makes a ledger whose last event is at about `end` (seconds since 1970), of `count` events.
-
-    Its tables are those that a writer makes, but indexes come last and nothing is synced between."""
-    Store(path).close()
-    with contextlib.closing(sqlite3.connect(path, factory=SqliteConnection)) as database:
-        database.isolation_level = None
-        database.execute("PRAGMA journal_mode = OFF")
-        database.execute("PRAGMA synchronous = OFF")
-        database.execute("PRAGMA cache_size = -1000000")
-        database.execute("BEGIN")
-        made = "SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
-        for (name,) in database.execute(made).fetchall():
-            database.execute(f"DROP INDEX {name}")
-        totals = Totals(database)
-        for batch in batched(events(count, end), _AT_ONCE):
-            database.executemany(_INSERT, map(Event.to_row, batch))
-            totals.add(batch)
-        for statement in schema.INDEXES.split(";"):
-            database.execute(statement)
-        totals.roll(timestamp(end)[:7])
-        database.execute("COMMIT")
-    Store(path).close()
-
-
-def events(count: int, end: float) -> Iterator[Event]:
-    """So many of them, in the order of time."""
-    chance = random.Random(1)
-    office = _Office(chance)
+    """Makes a ledger whose last event is at about `end` (seconds since 1970), of about `count`
+    events. Its tables are those that a writer makes; indexes come last, and nothing is synced."""
     last = int(end) // _DAY * _DAY
     days = [last - _DAY * (DAYS - 1 - number) for number in range(DAYS)]
-    shares = [0.15 if datetime.fromtimestamp(day, UTC).weekday() > 4 else 1.0 for day in days]
+    shares = [_QUIET if _is_weekend(day) else 1.0 for day in days]
     shares[-1] *= (end - last) / _DAY
-    sums = [round(count * part / sum(shares)) for part in accumulate(shares)]
-    before = 0
-    for day, total in zip(days, sums, strict=True):
-        spread = min(_DAY, end - day) - 60
-        yield from _day(office, chance, day, spread, total - before)
-        before = total
+    each = count / sum(shares)
+    office = _Office(random.Random(1))
+    Store(path).close()
+    with (
+        tempfile.TemporaryDirectory(dir=path.parent) as folder,
+        contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database,
+    ):
+        database.executescript(
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -500000"
+        )
+        _make(office, Path(folder) / "last", days[-1], end - last, round(each * shares[-1]))
+        for kind, made in (("weekday", _WEEKDAYS), ("weekend", _WEEKENDS)):
+            of = next(n for n, day in enumerate(days) if _is_weekend(day) == (kind == "weekend"))
+            for number in range(made):
+                new = Path(folder) / f"{kind}{number}"
+                _make(office, new, days[of], _DAY, round(each * shares[of]))
+        for new in sorted(Path(folder).iterdir()):
+            database.execute(f"ATTACH ? AS {new.name}", (str(new),))
+        _copy(database, days)
+    with contextlib.closing(Store(path)) as store:
+        store.roll(timestamp(end))
+
+
+def _is_weekend(day: int) -> bool:
+    return datetime.fromtimestamp(day, UTC).weekday() > 4
+
+
+def _copy(database: sqlite3.Connection, days: list[int]) -> None:
+    query = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+    indexes = database.execute(query).fetchall()
+    database.execute("BEGIN")
+    for name, _ in indexes:
+        database.execute(f"DROP INDEX main.{name}")
+    for number, day in enumerate(days):
+        made = f"weekend{number % _WEEKENDS}" if _is_weekend(day) else f"weekday{number % _WEEKDAYS}"
+        if day == days[-1]:
+            made = "last"
+        values = {"day": timestamp(day)[:10], "number": number}
+        for statement in _COPY:
+            database.execute(statement.format(made=made), values)
+    for _, sql in indexes:
+        database.execute(sql)
+    database.execute("COMMIT")
+
+
+def _make(office: "_Office", path: Path, day: float, spread: float, count: int) -> None:
+    with contextlib.closing(Store(path)) as store:
+        for batch in batched(_day(office, random.Random(path.name), day, spread - 60, count), _AT_ONCE):
+            store.add(batch)
 
 
 def _day(

@@ -123,8 +123,20 @@ def test_filters(state: Path) -> None:
     assert set(rows(state, "--address", "192.168.*", "--direction", "outbound")) == {"192.168.7.5"}
     assert rows(state, "--kind", "stun") == rows(state, "--client", "10.9.9.9") == {}
     for name in ("user", "destination", "action", "scope", "node", "rule", "page"):
-        value = {"action": "blocked", "page": "unguarded"}.get(name, "none")
+        value = {"action": "blocked", "page": "unguarded", "scope": "cgnat"}.get(name, "none")
         assert rows(state, f"--{name}", value) == {}
+
+
+def test_what_monitor_mode_would_have_done(tmp_path: Path) -> None:
+    made = Scene(tmp_path / "ledger.sqlite3", "mode: monitor\n")
+    made.now = time.time() - 60
+    made.offers(HOST, RELAYED, ufrag="aaaa")
+    made.close()
+    assert {row["key"]: row["would"] for row in rows(tmp_path, "--would", "strip*").values()} == {
+        "192.168.7.5": {"stripped": 1}
+    }
+    assert set(rows(tmp_path, "--would", "scrubbed")) == {"203.0.113.50"}
+    assert "aaaa" in told(tmp_path, "--calls", "--would", "stripped")
 
 
 def test_what_comes_first(state: Path) -> None:
@@ -139,6 +151,9 @@ def test_a_table_says_whose_time_it_is(state: Path) -> None:
     out = told(state, "--by", "site", "--since", "2h", "--until", "1m")
     assert "local time" in out and "meet.example.org" in out
     assert told(state, "--since", "1m") == "nothing was recorded in this time\n"
+    assert told(state, "--site", "mispelt\x1b.example") == (
+        "nothing was recorded in this time with site mispelt\ufffd.example\n"
+    )
 
 
 def test_calls(state: Path) -> None:
@@ -154,7 +169,9 @@ def test_calls(state: Path) -> None:
         io.StringIO(told(state, "--calls", "--format", "csv", "--site", "other.*"))
     )
     assert (line["ufrags"], line["outcome"]) == ("cccc", "nothing connected")
-    assert told(state, "--calls", "--client", "10.9.9.9") == "no call was seen in this time\n"
+    assert told(state, "--calls", "--client", "10.9.9.9") == (
+        "no call was seen in this time with client 10.9.9.9\n"
+    )
 
 
 def test_one_call(state: Path) -> None:
@@ -197,6 +214,9 @@ def test_the_page(state: Path) -> None:
         (["--since", "99999999999d"], "is not like"),
         (["--until", "2020-01-01"], "--until (2020-01-02 00:00) is not after --since"),
         (["--ring", "two"], "'two' is none of page, signaling, network, ledger"),
+        (["--would", "strip"], "'strip' is none of kept, scrubbed, stripped"),
+        (["--scope", "publicc"], "'publicc' is none of public, private"),
+        (["--call", ""], "--call is for an id or an ICE user name fragment"),
         (["--top", "0"], "0 is not in the range"),
         (["--by", "port"], "'port' is not one of"),
         (["--calls", "--follow"], "--follow and --calls are different reports"),

@@ -161,6 +161,28 @@ def test_table(
     assert ("private" in out) == (by == "address")
 
 
+def test_a_narrow_table_cuts_no_address_to_pieces(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses = ["2001:db8:1234:5678:9abc:def0:1234:5678", "192.168.100.200"]
+    found = [
+        Group(key, 12345, last="2026-11-26 17:03:04", scope="link-local",
+              actions={"stripped": 12345}, clients=[f"10.0.0.{n}" for n in range(9)],
+              sites=["meet.example.org"], destinations=["turn.meet.example.org:3478"])
+        for key in addresses
+    ]  # fmt: skip
+    for width in (200, 80, 60):
+        monkeypatch.setenv("COLUMNS", str(width))
+        report.print_table("address", found, more=7)
+        out = capsys.readouterr().out
+        assert all(address in out for address in addresses)
+        assert max(map(len, out.splitlines())) <= width
+        assert ("2026-11-26 17:03:04" in out) == (width == 200) == ("No room" not in out)
+        assert ("10.0.0.4" in out and "and 4 more" in out) == (width == 200)
+        assert "10.0.0.5" not in out
+        assert "stripped" in out and "The first 2 of 9: --top 9 shows all." in out
+
+
 def test_table_takes_no_orders_from_pages(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
