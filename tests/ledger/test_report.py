@@ -171,7 +171,7 @@ def test_a_narrow_table_cuts_no_address_to_pieces(
               sites=["meet.example.org"], destinations=["turn.meet.example.org:3478"])
         for key in addresses
     ]  # fmt: skip
-    for width in (200, 80, 60):
+    for width in (200, 80, 72):
         monkeypatch.setenv("COLUMNS", str(width))
         report.print_table("address", found, more=7)
         out = capsys.readouterr().out
