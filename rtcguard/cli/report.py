@@ -60,8 +60,12 @@ def _filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
               default="table", show_default=True)  # fmt: skip
 @click.option("--sort", type=click.Choice(SORTS), default="count", show_default=True,
               help="What comes first: the most, the newest, by the alphabet.")  # fmt: skip
-@click.option("--top", type=click.IntRange(min=1), metavar="N", 
-              help="Only the first N rows; a table has 50 unless you say.")
+@click.option(
+    "--top",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Only the first N rows; a table has 50 unless you say.",
+)
 @_filter_options
 @click.option("--follow", is_flag=True, help="Events as they come, until it is stopped.")
 @click.option("--calls", is_flag=True, help="The calls of this time, and what became of each.")

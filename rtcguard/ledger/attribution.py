@@ -1,7 +1,7 @@
 """Which page a STUN packet came from: asked of the store before the packet's event is written.
 
-Nothing in the packet names a page. In this order: a page or its signaling had the same ICE user
-name fragment; a page's list of ICE servers named the server, by its address or by a name that the
+Nothing in the packet names a page. In this order: a page or its signaling had one of the packet's
+two ICE user name fragments; a page's list of ICE servers named the server, by its address or by a name that the
 client asked for; the client's last page with a guard, if it reported in a moment ago. What was
 found is told with its kind of evidence, for the last one is a guess.
 """
@@ -64,9 +64,10 @@ class Attribution:
         """The site and what ties the packet to it; two empty texts where nothing does."""
         client = record.client
         since = timestamp(now - _TOLD_HOLDS)
-        if record.ufrag:
-            site = self._store.site_of_ufrag(client, record.ufrag, since)
-            if site:
+        # The client's own fragment stands behind the far side's in a packet, which some turn about;
+        # and where only the far side's candidates were read, theirs alone is known.
+        for ufrag in filter(None, (record.ufrag, record.far_ufrag)):
+            if site := self._store.site_of_ufrag(client, ufrag, since):
                 return site, "ufrag"
         _, port = addresses.host_and_port(record.destination)
         for destination in (record.destination, f"{name}:{port}" if name else ""):

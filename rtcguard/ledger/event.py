@@ -43,8 +43,9 @@ class Event:
         return cls(time, id, node, Record(**dict(zip(RECORD_FIELDS, record, strict=True))), last)
 
 
-_SECONDS: Final = ("began", "ended")  # they become `time` and `last`
-RECORD_FIELDS: Final = tuple(f.name for f in fields(Record) if f.name not in _SECONDS)
+# Two become `time` and `last`; one is for the attribution alone.
+_PASSING: Final = ("began", "ended", "far_ufrag")
+RECORD_FIELDS: Final = tuple(f.name for f in fields(Record) if f.name not in _PASSING)
 COLUMNS: Final = ("time", "id", "node", *RECORD_FIELDS, "last")
 
 

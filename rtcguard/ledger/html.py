@@ -21,7 +21,7 @@ from rtcguard.ledger.series import Count
 from rtcguard.ledger.story import Told
 from rtcguard.policy.record import ACTIONS, RINGS
 
-_MOST_VALUES: Final = 5  # told of beside a row
+_MOST_VALUES: Final = 3  # told of beside a row
 _HELD_BACK: Final = ("stripped", "refused", "blocked")
 _ONE: Final = {"events": "event", "addresses": "address", "clients": "client", "sites": "site"}
 _LONGEST: Final = 60  # letters of each

@@ -110,7 +110,9 @@ def print_table(
     if left_out:
         console.print(Text(f"No room for {', '.join(left_out)}: a wider terminal has them."))
     if more:
-        told = f"The first {len(found)} of {len(found) + more}: --top {len(found) + more} shows all."
+        told = (
+            f"The first {len(found)} of {len(found) + more}: --top {len(found) + more} shows all."
+        )
         console.print(Text(told))
 
 

@@ -50,6 +50,7 @@ class Tally:
             self.record,
             port=self.port,
             ufrag=ufrag,
+            far_ufrag=self.record.far_ufrag if ufrag else "",
             count=self.count,
             began=self.began,
             ended=self.ended,
@@ -80,7 +81,9 @@ class Folding:
         kind = _kind(record)
         tally = self._tallies.get(kind)
         if tally is None and self._kinds[record.client] >= _KINDS:
-            record = replace(record, destination="", ufrag="", rule="", reason=_OTHERS)
+            record = replace(
+                record, destination="", ufrag="", far_ufrag="", rule="", reason=_OTHERS
+            )
             kind = _kind(record)
             tally = self._tallies.get(kind)
         if tally is None:

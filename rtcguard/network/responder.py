@@ -111,8 +111,8 @@ def answer(
     else:
         datagram = _error(message, fingerprint, _FORBIDDEN)
         action, outcome = "refused", "refused with 403 Forbidden"
-    ufrag = _sender_ufrag(message)
-    record = record_of(action, source, destination, f"{what}: {outcome}", rule, ufrag)
+    far, own = _ufrags(message)
+    record = record_of(action, source, destination, f"{what}: {outcome}", rule, own, far)
     return Reply(datagram, (record,), "stun" if message.method == stun.BINDING else "turn")
 
 
@@ -159,11 +159,11 @@ def _is_one_host(host: str) -> bool:
     return host != _BROADCAST and addresses.scope(host) != "multicast"
 
 
-def _sender_ufrag(message: stun.Message) -> str:
-    """The client's own fragment. Only Binding requests are ICE checks: the USERNAME of a TURN
-    request is a user's name, which often has a colon too."""
+def _ufrags(message: stun.Message) -> tuple[str, str]:
+    """The far side's fragment and the client's own. Only Binding requests are ICE checks: the
+    USERNAME of a TURN request is a user's name, which often has a colon too."""
     fragments = stun.ice_ufrags(message.username) if message.method == stun.BINDING else None
-    return fragments[1] if fragments else ""
+    return fragments or ("", "")
 
 
 def _observed(source: HostPort, destination: HostPort, reason: str) -> Reply:
@@ -177,6 +177,7 @@ def record_of(
     reason: str,
     rule: str = "",
     ufrag: str = "",
+    far_ufrag: str = "",
 ) -> Record:
     """What the ledger is told of one STUN packet, or of a connection that should carry some."""
     host, port = source
@@ -193,6 +194,7 @@ def record_of(
         ufrag=ufrag,
         rule=rule,
         reason=reason,
+        far_ufrag=far_ufrag,
     )
 
 

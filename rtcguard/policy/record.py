@@ -34,6 +34,8 @@ class Record:
     back, and `would` is the action that would have been. `policy` is the version of the
     policy that decided; who hands the record over writes it.
     `began` and `ended` are seconds since 1970, of the first and the last of `count`; 0: now.
+    `far_ufrag` is the far side's fragment beside the client's own: it ties a packet to a page, and
+    is not kept.
     """
 
     ring: Ring
@@ -59,6 +61,7 @@ class Record:
     count: int = 1
     began: float = 0.0
     ended: float = 0.0
+    far_ufrag: str = ""
 
 
 def decided_by(version: str, records: Iterable[Record]) -> list[Record]:

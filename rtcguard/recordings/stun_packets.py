@@ -204,6 +204,7 @@ class StunPackets:
             client=source[0],
             destination=peer or told,
             ufrag=fragments[1],
+            far_ufrag=fragments[0],
             reason=f"{message.method_name} request through the TURN server {told}: the far side "
             "sees the relay's address",
         )

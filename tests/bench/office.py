@@ -42,7 +42,9 @@ _COLUMNS: Final = {
     "ufrag": "CASE ufrag WHEN '' THEN '' ELSE printf('%02x', :number) || substr(ufrag, 3) END",
     "address": f"replace(address, '{_TEMPORARY}', printf(':%x:', :number + 16))",
 }
-_KEY: Final = f"iif(dimension = 'address', replace(key, '{_TEMPORARY}', printf(':%x:', :number + 16)), key)"
+_KEY: Final = (
+    f"iif(dimension = 'address', replace(key, '{_TEMPORARY}', printf(':%x:', :number + 16)), key)"
+)
 _COPY: Final = (
     f"INSERT INTO events ({schema.quoted(COLUMNS)}) SELECT {', '.join(_COLUMNS.values())}"
     " FROM {made}.events ORDER BY seq",
@@ -94,7 +96,9 @@ def _copy(database: sqlite3.Connection, days: list[int]) -> None:
     for name, _ in indexes:
         database.execute(f"DROP INDEX main.{name}")
     for number, day in enumerate(days):
-        made = f"weekend{number % _WEEKENDS}" if _is_weekend(day) else f"weekday{number % _WEEKDAYS}"
+        made = (
+            f"weekend{number % _WEEKENDS}" if _is_weekend(day) else f"weekday{number % _WEEKDAYS}"
+        )
         if day == days[-1]:
             made = "last"
         values = {"day": timestamp(day)[:10], "number": number}
@@ -107,7 +111,9 @@ def _copy(database: sqlite3.Connection, days: list[int]) -> None:
 
 def _make(office: "_Office", path: Path, day: float, spread: float, count: int) -> None:
     with contextlib.closing(Store(path)) as store:
-        for batch in batched(_day(office, random.Random(path.name), day, spread - 60, count), _AT_ONCE):
+        for batch in batched(
+            _day(office, random.Random(path.name), day, spread - 60, count), _AT_ONCE
+        ):
             store.add(batch)
 
 

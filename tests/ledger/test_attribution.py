@@ -10,6 +10,9 @@ from rtcguard.ledger import attribution as module
 from rtcguard.ledger.attribution import Attribution
 from rtcguard.ledger.event import Event, timestamp
 from rtcguard.ledger.store import Store
+from rtcguard.ledger.writer import stamped
+from rtcguard.network import responder, stun
+from rtcguard.policy.model import Config, Policy
 from rtcguard.policy.record import Record
 
 CLIENT, SITE = "10.0.0.1", "a.example"
@@ -56,6 +59,53 @@ def test_by_user_name_fragment(store: Store) -> None:
     signaled = event(kind="candidate", ring="signaling", ufrag="abcd", site=SITE)
     later = event(0.5, site="last.example")
     assert told(completed(store, signaled, later, ufrag="abcd")) == (SITE, "", "unguarded", "ufrag")
+
+
+@pytest.mark.parametrize("username", ["FARU:abcd", "abcd:FARU"])
+@pytest.mark.parametrize("known", ["abcd", "FARU"])
+def test_by_either_fragment_of_a_packet(store: Store, username: str, known: str) -> None:
+    """As the responder reads it; also where the signaling of one direction could not be read."""
+    store.add([event(kind="candidate", ring="signaling", ufrag=known, site=SITE)])
+    attributes = ((stun.USERNAME, username.encode()),)
+    packet = stun.encode(stun.BINDING, stun.REQUEST, bytes(12), attributes)
+    policy = Policy(Config(), ())
+    records = responder.answer(packet, (CLIENT, 5000), ("192.0.2.3", 5), policy).records
+    (made,) = Attribution(store).complete(list(stamped(records, "n")))
+    assert (made.record.site, made.record.evidence) == (SITE, "ufrag")
+    assert made.record.ufrag == username.partition(":")[2]
+
+
+def test_the_own_fragment_goes_before_the_far_sides(store: Store) -> None:
+    own = event(kind="candidate", ufrag="abcd", site=SITE)
+    far = event(0.5, kind="candidate", ufrag="FARU", site="far.example")
+    found = completed(store, own, far, ufrag="abcd", far_ufrag="FARU")
+    assert told(found) == (SITE, "", "unguarded", "ufrag")
+    assert told(completed(store, ufrag="none", far_ufrag="FARU"))[0] == "far.example"
+
+
+def test_the_stronger_evidence_goes_first(store: Store) -> None:
+    """A fragment before a list of servers, that before a name, and time last of all."""
+    by_time = event(3, site="time.example")
+    asked = event(kind="name", name="stun.example", destination="192.0.2.3")
+    listed = event(2, kind="server", destination="stun.example:3478", site="list.example")
+    signaled = event(50, kind="candidate", ufrag="abcd", site="fragment.example")
+    packet = {"ufrag": "abcd"}
+    sites = []
+    for known in (by_time, listed, asked, signaled):
+        record = completed(store, known, **packet)
+        sites.append((record.site, record.evidence))
+    assert sites == [
+        ("time.example", "time"),
+        ("time.example", "time"),
+        ("list.example", "server"),
+        ("fragment.example", "ufrag"),
+    ]
+
+
+def test_a_page_whose_guard_only_watched_is_no_bypass(store: Store) -> None:
+    listed = event(kind="server", destination="192.0.2.3:3478", site=SITE)
+    watched = event(10, site=SITE, would="observed")
+    assert told(completed(store, listed, watched)) == (SITE, "", "unguarded", "server")
 
 
 def test_by_server(store: Store) -> None:

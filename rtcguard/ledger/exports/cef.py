@@ -9,10 +9,11 @@ from typing import Final
 
 from rtcguard import __version__
 from rtcguard.ledger.event import Event
-from rtcguard.ledger.exports.fields import clean, cut, is_notice, is_warning, milliseconds
+from rtcguard.ledger.exports.fields import clean, is_notice, is_warning, milliseconds
 
 _VENDOR: Final = "rtcguard"
 _HIGH, _MEDIUM, _LOW = 7, 5, 3
+_HEADER: Final = 60  # characters of a field in the header; it is cut before anything is escaped
 _MESSAGE: Final = 1023  # characters of `msg` in CEF's dictionary
 # The event's field, and the custom field that has it.
 _CUSTOM: Final = (
@@ -39,12 +40,12 @@ def message(event: Event, most: int) -> bytes:
             _VENDOR,
             "rtcguard",
             __version__,
-            f"{record.ring}.{record.kind}",
-            f"{record.kind} {record.action}",
+            f"{record.ring}.{record.kind}"[:_HEADER],
+            f"{record.kind} {record.action}"[:_HEADER],
             str(_severity(event)),
         )
     )
-    made = cut(head, most - 1) + b"|"
+    made = f"{head}|".encode("utf-8", "replace")
     first = True
     for name, value in extension(event):
         one = f"{'' if first else ' '}{name}={_in_extension(value)}".encode("utf-8", "replace")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from rtcguard import __version__
-from rtcguard.ledger.event import Event
+from rtcguard.ledger.event import RECORD_FIELDS, Event
 from rtcguard.ledger.exports import cef, jsonl, otlp, rfc5424
 from rtcguard.policy.record import Record
 from tests.ledger.exports.events import BAD, STRIPPED, event
@@ -45,7 +45,7 @@ def events(draw: st.DrawFn) -> Event:
     texts = {
         f.name: draw(_EVENT_TEXT)
         for f in fields(Record)
-        if isinstance(getattr(STRIPPED.record, f.name), str)
+        if isinstance(getattr(STRIPPED.record, f.name), str) and f.name in RECORD_FIELDS
     }
     numbers = {"port": draw(st.integers(0, 65535)), "count": draw(st.integers(1, 10**9))}
     made = event(draw(st.integers(0, 2**64)), **texts, **numbers)
@@ -189,6 +189,16 @@ def test_every_event_is_cef_of_the_size(made: Event, most: int) -> None:
     assert len(parts) == 8
     assert extension(parts[7])["externalId"] == made.id
     assert made.record.action == "" or len(message) > 100
+
+
+@pytest.mark.parametrize("text", ["\\" * 4000, "|" * 4000, "\U0001f600" * 4000])
+def test_a_long_word_leaves_the_header_whole(text: str) -> None:
+    """What is cut within an escape would escape what follows."""
+    for words in ({"action": text}, {"kind": text}):
+        message = cef.message(event(**words), 1232)
+        parts = re.split(r"(?<!\\)(?:\\\\)*\|", message.decode(), maxsplit=7)
+        assert len(message) <= 1232 and len(parts) == 8
+        assert extension(parts[-1])["externalId"] == event().id
 
 
 @settings(max_examples=40)
