@@ -1,9 +1,9 @@
 """Which page a STUN packet came from: asked of the store before the packet's event is written.
 
 Nothing in the packet names a page. In this order: a page or its signaling had one of the packet's
-two ICE user name fragments; a page's list of ICE servers named the server, by its address or by a name that the
-client asked for; the client's last page with a guard, if it reported in a moment ago. What was
-found is told with its kind of evidence, for the last one is a guess.
+two ICE user name fragments; a page's list of ICE servers named the server, by its address or by a
+name that the client asked for; the client's last page with a guard, if it reported in a moment ago.
+What was found is told with its kind of evidence, for the last one is a guess.
 """
 
 import time

@@ -1,62 +1,120 @@
-"""The ledger of an office: 2,000 clients, 90 days. `EVENTS=10000000` fills it as far as the budget
-speaks of; by default there are fewer, for filling takes the most of the time.
+"""What one process writes, and what the ledger of an office answers (`office.py`).
+
+`EVENTS=10000000` fills it as far as the budget speaks of; by default there are fewer, for filling
+takes the most of the time. `LEDGER=FILE` keeps the file, or takes it if it is there.
 """
 
 import os
-import random
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from functools import partial
 from itertools import batched
 from pathlib import Path
 from typing import Final
 
-from rtcguard.app.report import listed
-from rtcguard.ledger.event import Event, timestamp
+from rtcguard.app.report import find, listed
+from rtcguard.ledger.event import timestamp
 from rtcguard.ledger.query import Filter
+from rtcguard.ledger.schema import GROUPS
 from rtcguard.ledger.store import Store
 from rtcguard.ledger.writer import Writer
 from rtcguard.policy.record import Record
+from tests.bench import office
 from tests.bench.process import MEASURED_CORE, on_core
 from tests.bench.servers import Servers
 from tests.bench.table import BenchError, Line, compare, single
 
 _EVENTS: Final = int(os.environ.get("EVENTS", "500000"))
-_DAYS: Final = 90
-_CLIENTS: Final = 2000
-_SITES: Final = 2000
 _WRITTEN: Final = 100_000  # events through a writer
-_BEGIN: Final = 1_790_000_000
+_SLOW: Final = 1.0  # seconds that a report may take
+_AT_ONCE: Final = 0.05  # seconds, for a page of the local site
+_CLIENT, _SITE = "10.1.1.9", "site0.example"
+_ALL: Final = tuple(by for by in GROUPS if by != "would")  # which nothing has in force
+_FILTERS: Final[tuple[dict[str, str], ...]] = (
+    {"site": _SITE},
+    {"client": _CLIENT},
+    {"user": "user4"},
+    {"address": "198.51.100.1"},
+    {"destination": "stun0.example.net:3478"},
+    {"rule": "default:outbound"},
+    {"kind": "stun"},
+    {"action": "stripped", "direction": "outbound"},
+)
 
 
 def run(servers: Servers) -> Iterator[Line]:
     with on_core(MEASURED_CORE):
         yield _writing(servers.folder / "written.sqlite3")
-        path = servers.folder / "ledger.sqlite3"
-        store = Store(path)
-        for batch in batched(_events(_EVENTS), 5000):
-            store.add(batch)
-        store.roll(timestamp(_BEGIN + _DAYS * 86400))
-        database = sqlite3.connect(path)
-        (sums,) = database.execute("SELECT COUNT(*) FROM totals").fetchone()
-        database.close()
-        yield Line(f"a ledger of {_EVENTS} events", f"{path.stat().st_size / 1e6:.0f} MB")
-        yield Line("  totals in it", f"{sums}")
-        cut = timestamp(_BEGIN + 30 * 86400 + 5000)
-        for by in ("address", "site", "client", "destination", "ring"):
-            yield _asked(store, f"  by {by}, all of it, s", by, Filter())
-        yield _asked(store, "  by address, from the midst of a day on, s", "address", Filter(cut))
-        yield _asked(store, "  by site, of one client, s", "site", Filter(client="10.1.1.9"))
-        # The plots of the page, and the calls of a day.
-        yield _plotted(store, "  over time by ring, all of it, s", Filter(), hours=False)
-        yield _plotted(store, "  over time by ring, from the midst of a day on, s", Filter(cut),
-                       hours=False)  # fmt: skip
-        day_and_half = timestamp(_BEGIN + 30 * 86400 + 5000 + 36 * 3600)
-        yield _plotted(store, "  over time by ring, 36 hours, s", Filter(cut, day_and_half),
-                       hours=True)  # fmt: skip
-        yield _called(store, Filter(cut, timestamp(_BEGIN + 31 * 86400 + 5000)))
+        path = Path(os.environ.get("LEDGER", servers.folder / "ledger.sqlite3"))
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            office.fill(path, _EVENTS, time.time())
+        began = time.perf_counter()
+        store = Store.read_only(path)
+        opened = time.perf_counter() - began
+        yield Line(f"a ledger of {_count(path)} events", f"{path.stat().st_size / 1e6:.0f} MB")
+        yield single("  opening it, s", opened, "{:.3f}", None, _AT_ONCE)
+        (last,) = store.events(Filter(), 1)
+        yield from _reports(store, datetime.fromisoformat(last.time).timestamp())
+        yield from _pages(store)
         store.close()
+
+
+def _count(path: Path) -> int:
+    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    (count,) = database.execute("SELECT MAX(seq) FROM events").fetchone()
+    database.close()
+    return int(count)
+
+
+def _reports(store: Store, end: float) -> Iterator[Line]:
+    day = 86400
+    month = timestamp(end - 60 * day), timestamp(end - 30 * day - 5000)
+    spans = {"90 days": ("", ""), "24 hours": (timestamp(end - day), ""), "a month": month}
+    for what, span in spans.items():
+        views = [partial(store.grouped, by, Filter(*span)) for by in _ALL]
+        yield _slowest(f"  each --by, of {what}: the slowest, s", views)
+    for given in _FILTERS:
+        told = ", ".join(f"--{name} {value}" for name, value in given.items())
+        for what, span in list(spans.items())[:2]:
+            views = [partial(store.grouped, by, Filter(*span, **given)) for by in GROUPS[:5]]
+            yield _slowest(f"  {told}, of {what}: the slowest, s", views)
+    for what, span in spans.items():
+        hours = what == "24 hours"
+        plots = [
+            partial(store.over_time, by, Filter(*span), hours=hours) for by in ("ring", "action")
+        ]
+        yield _slowest(f"  the plots, of {what}: the slowest, s", plots)
+    asked = Filter(*spans["24 hours"])
+    yield _slowest("  the calls of 24 hours, s", [lambda: listed(store, asked, {})[0]])
+    (event,) = store.events(Filter(client=_CLIENT), 1)
+    yield _slowest("  one call, s", [lambda: find(store, event.id, Filter(), {}).call.events])
+
+
+def _pages(store: Store) -> Iterator[Line]:
+    """What a page of the local site asks."""
+    for given in ({}, *_FILTERS, {"site": _SITE, "client": _CLIENT}, {"site": "none.example"}):
+        told = ", ".join(f"{name} {value}" for name, value in given.items())
+        took = _took(partial(store.events, Filter(**given), 100))
+        what = f"  the newest 100{told and ' of '}{told}, s"
+        yield single(what, took, "{:.3f}", None, _AT_ONCE)
+
+
+def _slowest(what: str, questions: Sequence[Callable[[], Sequence[object]]]) -> Line:
+    for question in questions:
+        if not question():
+            raise BenchError(f"{what}: nothing was found")
+    return single(what, max(map(_took, questions)), "{:.2f}", None, _SLOW)
+
+
+def _took(question: Callable[[], object]) -> float:
+    """Seconds of this process's time: others may keep it waiting."""
+    began = time.process_time()
+    question()
+    return time.process_time() - began
 
 
 def _writing(path: Path) -> Line:
@@ -86,64 +144,3 @@ def _writing(path: Path) -> Line:
     return compare(
         "events/s that one process writes", rate, None, "{:.0f}", f"at least 10000: {met}"
     )
-
-
-def _asked(store: Store, what: str, by: str, asked: Filter) -> Line:
-    began = time.perf_counter()
-    rows = store.grouped(by, asked)
-    took = time.perf_counter() - began
-    if not rows:
-        raise BenchError(f"{what}: nothing was found")
-    return single(what, took, "{:.2f}", None, 1)
-
-
-def _plotted(store: Store, what: str, asked: Filter, *, hours: bool) -> Line:
-    began = time.process_time()
-    if not store.over_time("ring", asked, hours=hours):
-        raise BenchError(f"{what}: nothing was found")
-    return single(what, time.process_time() - began, "{:.2f}", None, 1)
-
-
-def _called(store: Store, asked: Filter) -> Line:
-    began = time.process_time()
-    found, _ = listed(store, asked, {})
-    what = f"  {len(found)} calls of a day, s"
-    return single(what, time.process_time() - began, "{:.2f}", None, 1)
-
-
-def _events(count: int) -> Iterator[Event]:
-    """As they come in an office: few sites get most of the calls; each client has its own few."""
-    chance = random.Random(1)
-    sites = [f"site{n}.example" for n in range(_SITES)]
-    visited = [
-        [sites[min(_SITES - 1, int(chance.paretovariate(1.0)) - 1)] for _ in range(8)]
-        for _ in range(_CLIENTS)
-    ]
-    step = _DAYS * 86400 / count
-    for number in range(count):
-        client = chance.randrange(_CLIENTS)
-        address = f"10.{client >> 8}.{client & 255}.9"
-        site = chance.choice(visited[client])
-        kind, scope, told, kept = chance.choice(_KINDS)
-        if scope == "mdns":
-            told = f"{chance.getrandbits(64):016x}.local"
-        moment = timestamp(_BEGIN + number * step)
-        record = Record(
-            "network" if kind == "stun" else "signaling", kind, kept, "outbound",
-            site=site, client=address, address=told or address, port=chance.randrange(65536),
-            scope=scope, candidate_type="host", destination=f"{site}:443",
-            ufrag=f"{chance.getrandbits(32):08x}", rule="default:outbound",
-            reason="a host candidate tells an address of the client",
-        )  # fmt: skip
-        yield Event(moment, f"{number:032x}", "gateway", record, moment)
-
-
-_KINDS: Final = (
-    ("candidate", "mdns", "", "stripped"),
-    ("candidate", "mdns", "", "stripped"),
-    ("candidate", "private", "", "stripped"),
-    ("candidate", "public", "203.0.113.7", "stripped"),
-    ("candidate", "public", "198.51.100.1", "scrubbed"),
-    ("server", "", "192.0.2.1", "stripped"),
-    ("stun", "private", "", "refused"),
-)

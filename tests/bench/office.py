@@ -1,9 +1,10 @@
-"""The ledger of an office, as 90 days of calls fill it: 2,000 clients, 2,000 sites, 30,000 far ends.
+"""The ledger of an office, as 90 days of calls fill it: 2,000 clients and sites, 30,000 far ends.
 
-Few sites get most of the calls, each client has its own few, and nearly all of it happens in working
-hours. What a call's events are is what `tests/calls.py` gets from the rings themselves. Some days are
-made and counted as a writer does it; the others are copies of these by SQL, with other times, ids,
-fragments and temporary addresses: to make ten million one by one would take half an hour.
+Few sites get most of the calls, each client has its own few, and nearly all of it happens in
+working hours. What a call's events are is what `tests/calls.py` gets from the rings themselves.
+Some days are made and counted as a writer does it; the others are copies of these by SQL, with
+other times, ids, fragments and temporary addresses: to make ten million one by one would take half
+an hour.
 """
 
 import contextlib
@@ -42,17 +43,15 @@ _COLUMNS: Final = {
     "ufrag": "CASE ufrag WHEN '' THEN '' ELSE printf('%02x', :number) || substr(ufrag, 3) END",
     "address": f"replace(address, '{_TEMPORARY}', printf(':%x:', :number + 16))",
 }
-_KEY: Final = (
-    f"iif(dimension = 'address', replace(key, '{_TEMPORARY}', printf(':%x:', :number + 16)), key)"
-)
+_KEY: Final = f"iif(dimension = 'address', {_COLUMNS['address'].replace('address', 'key')}, key)"
 _COPY: Final = (
-    f"INSERT INTO events ({schema.quoted(COLUMNS)}) SELECT {', '.join(_COLUMNS.values())}"
-    " FROM {made}.events ORDER BY seq",
-    f"INSERT INTO totals SELECT dimension, 'd' || :day, {_KEY}, {schema.quoted(schema.COMMON)}, count,"
-    " :day || substr(first, 11), :day || substr(last, 11) FROM {made}.totals",
-    f"INSERT INTO links SELECT dimension, {_KEY}, other, value, :day, :day FROM {{made}}.links WHERE TRUE"
-    " ON CONFLICT DO UPDATE SET last = excluded.last",
-)  # fmt: skip
+    f"""INSERT INTO events ({schema.quoted(COLUMNS)}) SELECT {", ".join(_COLUMNS.values())}
+        FROM {{made}}.events ORDER BY seq""",
+    f"""INSERT INTO totals SELECT dimension, 'd' || :day, {_KEY}, {schema.quoted(schema.COMMON)},
+        count, :day || substr(first, 11), :day || substr(last, 11) FROM {{made}}.totals""",
+    f"""INSERT INTO links SELECT dimension, {_KEY}, other, value, :day, :day
+        FROM {{made}}.links WHERE TRUE ON CONFLICT DO UPDATE SET last = excluded.last""",
+)
 
 
 def fill(path: Path, count: int, end: float) -> None:
