@@ -104,8 +104,8 @@ def print_table(
                 overflow="fold",
                 no_wrap=name in _WHOLE or (name == by and _width(texts) <= _KEY),
             )
-    for texts in zip(*(cells[name] for name in cells if name not in left_out), strict=True):
-        table.add_row(*map(Text, texts))  # what a page chose is no markup
+    for row in zip(*(cells[name] for name in cells if name not in left_out), strict=True):
+        table.add_row(*map(Text, row))  # what a page chose is no markup
     console.print(table)
     if left_out:
         console.print(Text(f"No room for {', '.join(left_out)}: a wider terminal has them."))
