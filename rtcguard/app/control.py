@@ -86,6 +86,13 @@ def _place(folder: Path) -> Iterator[str]:
         os.close(descriptor)
 
 
+def is_answered(folder: Path) -> bool:
+    """Whether an instance runs that has this folder."""
+    with contextlib.suppress(OSError), _place(folder) as path:
+        return _is_answered(path)
+    return False
+
+
 def _is_answered(path: str) -> bool:
     with socket.socket(socket.AF_UNIX) as probe:
         return probe.connect_ex(path) == 0

@@ -15,7 +15,12 @@ from rtcguard.cli.options import config_option
 if TYPE_CHECKING:
     from rtcguard.app.doctor.check import Check, Result
 
-_MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
+_MARKS = {
+    "ok": ("✓", "green"),
+    "warning": ("!", "yellow"),
+    "failed": ("✗", "red"),
+    "off": ("–", "dim"),
+}
 
 
 @click.command()
@@ -24,8 +29,10 @@ _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", 
 def command(config: Path | None, as_json: bool) -> None:
     """Check that everything works, and tell what to do where it does not.
 
-    Allocates for real on every approved TURN server and sends a datagram through it. Exit code 1 if
-    a check failed; warnings do not count.
+    Each part is asked for real: a page and an offer go through the proxy to a server of the
+    doctor's own, Binding requests to the STUN responder, queries to the DNS sinkhole, and every
+    approved TURN server gives an allocation and carries a datagram. What the configuration does not
+    ask for is off. Exit code 1 if a check failed; warnings do not count.
     """
     from rtcguard.app import settings
     from rtcguard.app.doctor.check import run

@@ -1,14 +1,19 @@
 """What the doctor finds out, as values."""
 
 import asyncio
+import contextlib
+import socket
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rtcguard.app.doctor import turn
-from rtcguard.app.doctor.check import Check, Result, Status, run
-from rtcguard.app.settings import read_config, read_policy
+from rtcguard.app.doctor.check import Check, Result, Setup, Status, run
+from rtcguard.app.settings import State, read_config, read_policy
+from rtcguard.network.server import StunServer
+from rtcguard.policy.model import Policy
 
 
 @dataclass
@@ -35,6 +40,13 @@ def examine(checks: Sequence[Check]) -> Found:
     return Found(asyncio.run(run(checks, tell)), rows)
 
 
+def setup_of(folder: Path, text: str, state: Path | None = None) -> Setup:
+    """A configuration (without its version), and `state`, or a folder that is not there."""
+    file = folder / "doctor.yaml"
+    file.write_text(f"version: 1\n{text}")
+    return Setup(read_policy(read_config(file)), State(state or folder / "no-state"))
+
+
 def relays(
     folder: Path, *servers: str, more: str = "", clock: Callable[[], float] = time.time
 ) -> Found:
@@ -56,3 +68,38 @@ def with_secret(folder: Path, secret: str, *urls: str, more: str = "") -> str:
 def with_user(user: str, password: str, *urls: str) -> str:
     quoted = ", ".join(f'"{url}"' for url in urls)
     return f"{{urls: [{quoted}], username: {user}, credential: {password}}}"
+
+
+@contextlib.contextmanager
+def responder(policy: Policy) -> Iterator[int]:
+    """A STUN responder of ours on loopback; yields its port."""
+    stop, stopped = socket.socketpair()
+    with stopped, StunServer([("127.0.0.1", 0)], policy, lambda _: None) as server:
+        thread = threading.Thread(target=server.serve, args=(stopped,))
+        thread.start()
+        try:
+            yield server.addresses[0][1]
+        finally:
+            stop.close()
+            thread.join()
+
+
+@contextlib.contextmanager
+def closing() -> Iterator[int]:
+    """A port that takes connections, hears what is said first, and closes them: unheard, a reset
+    might come in place of the end."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def work() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    with listening.accept()[0] as taken:
+                        taken.recv(4096)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
+            thread.join()

@@ -5,7 +5,6 @@ import contextlib
 import socket
 import ssl
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,20 +14,16 @@ from pathlib import Path
 import pytest
 from aioice import stun
 
-from rtcguard.app import relay
-from rtcguard.app.doctor import connecting, local, reasons, turn
+from rtcguard.app.doctor import connecting, reasons, turn
 from rtcguard.app.doctor.check import Check, Result
-from rtcguard.app.settings import State, read_config
 from rtcguard.ice.server import parse_uri, timed_credentials
 from rtcguard.network.allocation import Allocation
-from rtcguard.network.server import StunServer
 from rtcguard.policy.model import Policy
-from tests.app.doctoring import examine, relays, with_secret, with_user
+from tests.app.doctoring import closing, examine, relays, responder, with_secret, with_user
 from tests.lab.ca import LabCA
 from tests.lab.process import Process
 from tests.netns import inside, namespace
 from tests.origin import free_port
-from tests.process import free_udp_port, running
 from tests.turn import PASSWORD, USER, arguments, coturn
 
 SECRET = "the-shared-secret"
@@ -214,12 +209,12 @@ def test_a_server_that_is_not_there(tmp_path: Path, hurry: None) -> None:
 
 def test_something_else_in_its_place(tmp_path: Path, hurry: None) -> None:
     """One port that says nothing, one that closes, and a responder that refuses everybody."""
-    with socket.create_server(("127.0.0.1", 0)) as mute, _closing() as closing:
+    with socket.create_server(("127.0.0.1", 0)) as mute, closing() as closes:
         at = mute.getsockname()[1]
         found = relays(
             tmp_path,
             with_user("a", "a", f"turn:127.0.0.1:{at}?transport=tcp", f"turns:127.0.0.1:{at}"),
-            with_user("a", "a", f"turn:127.0.0.1:{closing}?transport=tcp"),
+            with_user("a", "a", f"turn:127.0.0.1:{closes}?transport=tcp"),
         )
     assert [f"port {at} of 127.0.0.1" in what for what in found.of("failed")] == [True, True, False]
     assert "gives no answer in" in found.of("failed")[0]
@@ -229,41 +224,6 @@ def test_something_else_in_its_place(tmp_path: Path, hurry: None) -> None:
     with responder(Policy()) as at:
         found = relays(tmp_path, with_user("a", "a", f"turn:127.0.0.1:{at}"))
     assert "rtcguard answers so for" in found.the("failed", "answers 300").next
-
-
-@contextlib.contextmanager
-def responder(policy: Policy) -> Iterator[int]:
-    """A STUN responder of ours on loopback; yields its port."""
-    stop, stopped = socket.socketpair()
-    with stopped, StunServer([("127.0.0.1", 0)], policy, lambda _: None) as server:
-        thread = threading.Thread(target=server.serve, args=(stopped,))
-        thread.start()
-        try:
-            yield server.addresses[0][1]
-        finally:
-            stop.close()
-            thread.join()
-
-
-@contextlib.contextmanager
-def _closing() -> Iterator[int]:
-    """A port that takes connections, hears what is said first, and closes them: unheard, a reset
-    might come in place of the end."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def work() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    with listening.accept()[0] as taken:
-                        taken.recv(4096)
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        try:
-            yield listening.getsockname()[1]
-        finally:
-            listening.shutdown(socket.SHUT_RDWR)
-            thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -382,82 +342,3 @@ def test_a_check_that_breaks_has_failed() -> None:
     found = examine([Check("a", breaks)])
     assert not found.passed
     assert found.of("failed") == ["it could not be checked: KeyError('x')"]
-
-
-def machine(folder: Path, file: Path) -> list[Check]:
-    return local.checks(read_config(file), State(folder / "state"))
-
-
-def test_this_machine(tmp_path: Path) -> None:
-    port = free_udp_port()
-    stun_key = f'stun: {{listen: ["127.0.0.1:{port}"]}}\n'
-    with running(tmp_path, stun_key) as run:
-        file = tmp_path / "doctor.yaml"
-        file.write_text(f"version: 1\nlisten: 127.0.0.1:{run.port}\n{stun_key}")
-        found = examine(machine(tmp_path, file))
-        assert found.passed and not found.of("warning"), found.rows
-        names = [name for name, _ in found.rows]
-        assert names == [
-            "ledger",
-            f"proxy 127.0.0.1:{run.port}",
-            *[f"STUN 127.0.0.1:{port}"] * 2,  # over UDP and TCP
-        ]
-    found = examine(machine(tmp_path, file))  # it has ended
-    assert [name for name, result in found.rows if result.status == "failed"] == names[1:]
-
-
-@pytest.mark.parametrize("answer", ["decoy", "silent"])
-def test_each_answer(tmp_path: Path, answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if answer == "silent":
-        monkeypatch.setattr(local, "_PATIENCE", 0.5)
-    file = tmp_path / "doctor.yaml"
-    file.write_text(f"version: 1\nstun: {{answer: {answer}}}\n")
-    with responder(Policy(read_config(file))) as port:
-        file.write_text(f"version: 1\nstun: {{answer: {answer}, listen: ['127.0.0.1:{port}']}}\n")
-        found = examine(machine(tmp_path, file))
-    for over in ("UDP", "TCP"):
-        assert answer in found.the("ok", over).what
-
-
-def test_others_in_the_places_of_ours(tmp_path: Path) -> None:
-    """A TURN server where the responder should be, and an HTTP server in place of the proxy."""
-    with coturn(tmp_path / "turn", *BY_SECRET, "--no-tls") as port, _closing() as closing:
-        file = tmp_path / "doctor.yaml"
-        file.write_text(
-            f"version: 1\nlisten: 127.0.0.1:{closing}\n"
-            f'stun: {{listen: ["127.0.0.1:{port}"], answer: refuse}}\n'
-        )
-        found = examine(machine(tmp_path, file))
-    found.the("failed", "not rtcguard")
-    for over in ("UDP", "TCP"):
-        found.the("failed", f"over {over}, but not by stun.answer: refuse")
-    found.the("warning", "there is none yet")
-
-
-def test_coturn_where_it_is_managed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "doctor.yaml"
-    entry = with_secret(tmp_path, SECRET, "turn:127.0.0.1")
-    file.write_text(f"version: 1\nrelay: {{managed: true, servers: [{entry}]}}\n")
-    examine(machine(tmp_path, file)).the("ok", "/turnserver")
-    monkeypatch.setattr(relay, "_PATH", str(tmp_path))
-    examine(machine(tmp_path, file)).the("failed", "on Debian: apt install coturn")
-
-
-def test_a_ledger_that_cannot_be_used(tmp_path: Path) -> None:
-    (tmp_path / "state").mkdir()
-    (tmp_path / "state" / "ledger.sqlite3").write_text("no database" * 100)
-    file = tmp_path / "doctor.yaml"
-    file.write_text("version: 1\nstun: {listen: []}\n")
-    assert "cannot be opened" in str(examine(machine(tmp_path, file)).of("failed"))
-
-
-def test_a_configuration_that_cannot_be_read(tmp_path: Path) -> None:
-    file = tmp_path / "doctor.yaml"
-    file.write_text("mode: monitr\n")
-    check, policy = local.configuration(file)
-    assert policy is None
-    assert len(examine([check]).of("failed")) == 2
-    file.write_text(f"version: 1\nrelay: {{servers: [{with_secret(tmp_path, '', 'turn:a')}]}}\n")
-    check, policy = local.configuration(file)
-    assert policy is None
-    assert "is empty" in examine([check]).of("failed")[0]

@@ -5,11 +5,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from rtcguard.app.doctor.threads import in_thread
+from rtcguard.app.settings import State
 from rtcguard.errors import RtcguardError
+from rtcguard.policy.model import Policy
 
-_LONGEST: Final = 300.0  # seconds, should a check's own limits not hold
+START: Final = "start it: rtcguard run"
+SEE_LOG: Final = "see the log of rtcguard run"
 
-Status = Literal["ok", "warning", "failed"]
+# Off: the configuration does not ask for it.
+Status = Literal["ok", "warning", "failed", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +27,34 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Setup:
+    """What is examined: a configuration with its secrets, and where its state is kept."""
+
+    policy: Policy
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
-    """`run` may give several results; it need not catch errors."""
+    """`run` may give several results; it need not catch errors. It has so many `seconds`."""
 
     name: str
     run: Callable[[], Awaitable[Sequence[Result]]]
+    seconds: float = 30.0
+
+
+def blocking(name: str, look: Callable[[], Sequence[Result]], seconds: float = 30.0) -> Check:
+    """A check that waits for files, programs or the kernel: in a thread of its own."""
+    return Check(name, lambda: in_thread(look), seconds)
+
+
+def known(name: str, *results: Result) -> Check:
+    """What there is to say stands in the configuration itself."""
+
+    async def run() -> Sequence[Result]:
+        return results
+
+    return Check(name, run)
 
 
 async def run(checks: Sequence[Check], tell: Callable[[Check, Sequence[Result]], None]) -> bool:
@@ -43,10 +71,10 @@ async def run(checks: Sequence[Check], tell: Callable[[Check, Sequence[Result]],
 async def _results(check: Check) -> Sequence[Result]:
     """A check that cannot come to an end has failed."""
     try:
-        async with asyncio.timeout(_LONGEST):
+        async with asyncio.timeout(check.seconds):
             return await check.run()
     except TimeoutError:
-        return [Result("failed", f"it was not done after {_LONGEST:.0f} s")]
+        return [Result("failed", f"it was not done after {check.seconds:g} s", SEE_LOG)]
     except RtcguardError as error:
         return [Result("failed", str(error))]
     except Exception as error:

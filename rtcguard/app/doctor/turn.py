@@ -25,6 +25,7 @@ from rtcguard.network.allocation import Allocation
 from rtcguard.policy.model import Policy
 
 _RESEND: Final = 0.5  # seconds; a datagram may get lost
+_LONGEST: Final = 300.0  # seconds, should the limits of each step not hold
 
 _INNER_SCOPES: Final = ("private", "cgnat", "ula", "link-local", "loopback")
 # One of each range that leads to the relay's own machine or into the network behind it.
@@ -46,7 +47,7 @@ def checks(policy: Policy, clock: Callable[[], float] = time.time) -> list[Check
         account = Account(server, written.shared_secret_file, context, clock)
         turn, probed = asyncio.Lock(), set[str]()
         for url in server.urls:
-            made.append(Check(url, _Url(parse_uri(url), account, turn, probed).run))
+            made.append(Check(url, _Url(parse_uri(url), account, turn, probed).run, _LONGEST))
     return made
 
 

@@ -1,0 +1,80 @@
+"""Requests of a client of the proxy's."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+from rtcguard.app.doctor.check import SEE_LOG, START, Result, Setup
+from rtcguard.ice.address import scope
+
+PATIENCE: Final = 5.0  # seconds for an answer of this machine
+ELSEWHERE: Final = (
+    "not looked at: the proxy goes out through upstream.proxy, and a request to an origin of the "
+    "doctor's would leave this machine"
+)
+
+
+class Refused(OSError):
+    """The proxy does not do it; the text is the first line of its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: bytes
+
+
+def local(host: str) -> str:
+    """Where an address that means all is reached from here."""
+    if scope(host) != "unspecified":
+        return host
+    return "::1" if ":" in host else "127.0.0.1"
+
+
+async def connect(setup: Setup) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    host, port = setup.policy.config.listen
+    return await asyncio.open_connection(local(host), port)
+
+
+async def ask(
+    setup: Setup, method: str, url: str, headers: dict[str, str], body: bytes = b""
+) -> Answer:
+    """One request through the proxy. Raises OSError (TimeoutError is one), EOFError or ValueError
+    for what is no HTTP."""
+    host = url.split("/")[2]
+    fields = {"Host": host, **headers, "Content-Length": str(len(body)), "Connection": "close"}
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    async with asyncio.timeout(PATIENCE):
+        reader, writer = await connect(setup)
+        try:
+            writer.write(f"{method} {url} HTTP/1.0\r\n{head}\r\n".encode() + body)
+            answer = await reader.read(-1)
+        finally:
+            writer.close()
+    if not answer:
+        raise EOFError
+    first, _, rest = answer.partition(b"\r\n")
+    words = first.split()
+    if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
+        raise ValueError("no HTTP")
+    return Answer(int(words[1]), rest.partition(b"\r\n\r\n")[2])
+
+
+def failed(error: Exception) -> Result:
+    """What became of a request to the proxy."""
+    match error:
+        case TimeoutError():
+            return Result("failed", f"no answer in {PATIENCE:g} s", SEE_LOG)
+        case ConnectionRefusedError():
+            return Result("failed", "nothing listens there", START)
+        case Refused():
+            return Result("failed", f"refuses: {error}", SEE_LOG)
+        case EOFError() | ConnectionError():
+            return Result("failed", "it ends the connection without an answer", SEE_LOG)
+        case OSError():
+            return Result("failed", f"cannot be reached: {error.strerror or error}", START)
+    return Result(
+        "failed",
+        "something answers there that is not rtcguard",
+        "stop it, or give rtcguard another place with listen",
+    )
