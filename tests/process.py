@@ -49,10 +49,14 @@ class Running:
 
 
 def free_udp_port() -> int:
-    with socket.socket(type=socket.SOCK_DGRAM) as held:
-        held.bind(("127.0.0.1", 0))
-        port: int = held.getsockname()[1]
-        return port
+    """One that is free for TCP, too: the responder and the sinkhole listen on both."""
+    while True:
+        with socket.socket(type=socket.SOCK_DGRAM) as held, socket.socket() as other:
+            held.bind(("127.0.0.1", 0))
+            port: int = held.getsockname()[1]
+            with contextlib.suppress(OSError):
+                other.bind(("127.0.0.1", port))
+                return port
 
 
 def environment(state: Path) -> dict[str, str]:

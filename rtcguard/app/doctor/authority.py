@@ -1,7 +1,6 @@
 """Checks of the certificate authority: its files, and a TLS client that goes through the proxy."""
 
 import asyncio
-import contextlib
 import ssl
 import stat
 from collections.abc import Iterator, Sequence
@@ -103,6 +102,7 @@ async def _handshake(setup: Setup, port: int, context: ssl.SSLContext) -> None:
     """Raises OSError (ssl.SSLError and TimeoutError are some), or EOFError."""
     async with asyncio.timeout(through.PATIENCE):
         reader, writer = await through.connect(setup)
+        below = writer.transport  # a handshake that fails leaves it open
         try:
             writer.write(
                 f"CONNECT 127.0.0.1:{port} HTTP/1.1\r\nHost: {origin.SITE}\r\n\r\n".encode()
@@ -112,8 +112,8 @@ async def _handshake(setup: Setup, port: int, context: ssl.SSLContext) -> None:
                 raise through.Refused(head.partition(b"\r\n")[0].decode(errors="replace"))
             await writer.start_tls(context, server_hostname=origin.SITE)
         finally:
-            with contextlib.suppress(OSError):
-                writer.close()
+            below.abort()
+            await asyncio.sleep(0)
 
 
 def _untrusted(setup: Setup, error: ssl.SSLError) -> Result:
