@@ -2,12 +2,13 @@
 
 import os
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from tests.lab.net import PREFIX, _delete_namespace, _start_time, remove_leftovers
+from rtcguard.demo.network import delete_namespace, inside, remove_leftovers, start_time
+from tests.lab.net import PREFIX
+
+__all__ = ["inside", "namespace"]
 
 
 def _ip(*arguments: str) -> None:
@@ -19,8 +20,8 @@ def namespace(role: str, *addresses: str) -> Iterator[str]:
     """Its name. The addresses (with a prefix length each) are on one link, which is the way to
     everywhere; packets that leave by it reach nobody."""
     pid = os.getpid()
-    name = f"{PREFIX}-{pid}-{_start_time(pid)}-{role}"
-    remove_leftovers()
+    name = f"{PREFIX}-{pid}-{start_time(pid)}-{role}"
+    remove_leftovers(PREFIX)
     _ip("netns", "add", name)
     try:
         _ip("-n", name, "link", "set", "lo", "up")
@@ -34,25 +35,4 @@ def namespace(role: str, *addresses: str) -> Iterator[str]:
             _ip("-n", name, version, "route", "add", "default", "dev", "out0")
         yield name
     finally:
-        _delete_namespace(name)
-
-
-def inside[T](name: str, call: Callable[[], T]) -> T:
-    """What `call` gives when it runs in that namespace: in a thread that has entered it."""
-    results: list[T] = []
-    errors: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            with Path(f"/run/netns/{name}").open() as entered:
-                os.setns(entered.fileno(), os.CLONE_NEWNET)
-            results.append(call())
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
-    return results[0]
+        delete_namespace(name)

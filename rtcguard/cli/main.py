@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "scan": "Tell what leaked in recordings: captures, HAR, flows, SDP, logs.",
     "gateway": "Put the firewall of a gateway up, take it down, show it.",
     "doctor": "Check that everything works, and tell what to do where it does not.",
+    "demo": "Show a call without rtcguard and one with it, on this machine.",
     "turn": "Set up the approved TURN server, or make credentials for it.",
     "browser-policy": "Print or install the policy that keeps a browser to the proxy.",
 }

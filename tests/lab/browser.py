@@ -18,6 +18,7 @@ from typing import Any
 
 from playwright.sync_api import ProxySettings, sync_playwright
 
+from rtcguard.demo.browser import QUIET
 from tests.browsers.environment import BrowserError, environment
 from tests.browsers.tab import ChromiumTabs, Tab, Tabs
 
@@ -25,32 +26,6 @@ from .net import Lab
 
 CHROMIUM = "/usr/bin/chromium"
 
-# A run without WebRTC must send no packet of its own, or the captures would say nothing. The list
-# of features replaces Playwright's own (Chromium takes the last one), so that nothing depends on
-# Playwright's version. Two requests have no switch, the component updater's and ListAccounts: they
-# get an address on the client's loopback where nobody listens; neither link nor proxy sees them.
-NOWHERE = "https://localhost:9/"
-DISABLED_FEATURES = [
-    "AimEnabled",
-    "DialMediaRouteProvider",
-    "HttpsUpgrades",  # one scenario is plain HTTP on purpose
-    "MediaRouter",
-    "NetworkTimeServiceQuerying",
-    "OptimizationHints",
-    "PreconnectToSearch",
-]
-QUIET = [
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-domain-reliability",
-    "--disable-quic",
-    "--disable-sync",
-    "--no-first-run",
-    "--no-pings",
-    f"--component-updater=url-source={NOWHERE}",
-    f"--gaia-url={NOWHERE}",
-    f"--disable-features={','.join(DISABLED_FEATURES)}",
-]
 # Never without need: `--use-fake-ui-for-media-stream` counts as a grant for every page, and with a
 # grant Chromium tells a page host addresses in clear instead of `.local` names.
 CAMERA_GRANTED = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
@@ -123,6 +98,7 @@ def open_chromium(
     home = fresh_home(lab)
     # Where Chromium looks on Linux.
     trust(home / ".pki" / "nssdb", authorities)
+    # Its list of features replaces Playwright's own, so that nothing depends on the version.
     flags = [*QUIET, *(CAMERA_GRANTED if camera else ())]
     if proxy is not None:
         flags.append(f"--proxy-server=http://{proxy}")

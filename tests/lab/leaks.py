@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
-from ipaddress import ip_address
+
+from rtcguard.demo.sights import addresses_in, local_names_in
 
 from .capture import Packet
 from .net import APPROVED_TURN
 from .servers import PORT
 
-LOCAL_NAME = re.compile(r"[0-9A-Za-z-]+\.local(?![0-9A-Za-z.-])")
-IPV6_LIKE = re.compile(r"[0-9A-Fa-f]*:[0-9A-Fa-f:]+:[0-9A-Fa-f:.]*")
+__all__ = [
+    "LINK_LOCAL_PROTOCOLS",
+    "MDNS_GROUPS",
+    "addresses_in",
+    "beyond_relay",
+    "is_mdns",
+    "local_names_in",
+    "packets_to",
+    "past_proxy",
+]
+
 # How machines on one link find each other; they go no further than the link.
 LINK_LOCAL_PROTOCOLS = frozenset({"arp", "nd", "mld", "igmp"})
 MDNS_GROUPS = (("224.0.0.251", 5353), ("ff02::fb", 5353))
-
-
-def addresses_in(text: str, addresses: Iterable[str]) -> list[str]:
-    """Which of `addresses` occur in `text`, in whatever spelling IPv6 allows."""
-    spelled = set()
-    for word in IPV6_LIKE.findall(text):
-        try:
-            spelled.add(str(ip_address(word.lower())))
-        except ValueError:
-            continue
-    return [
-        address
-        for address in addresses
-        if address in spelled or re.search(rf"(?<![\d.]){re.escape(address)}(?![\d.]*\d)", text)
-    ]
-
-
-def local_names_in(text: str) -> list[str]:
-    """The mDNS names that stand for host addresses."""
-    return sorted(set(LOCAL_NAME.findall(text)))
 
 
 def packets_to(packets: Iterable[Packet], addresses: Sequence[str]) -> int:

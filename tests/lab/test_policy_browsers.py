@@ -42,7 +42,7 @@ def opened(lab: Lab) -> Iterator[Any]:
             executable_path=_launcher(lab, home),
             headless=True,
             chromium_sandbox=False,
-            args=QUIET,
+            args=[*QUIET],
             env={**environment(home)},
         )
         try:
