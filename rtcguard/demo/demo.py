@@ -102,4 +102,4 @@ def check() -> None:
     if browser.program() is None:
         missing.append("a browser (Debian: apt install chromium; Chrome will do)")
     if missing:
-        raise StartError(f"demo: this machine has no {', no '.join(missing)}")
+        raise StartError(f"demo: this machine lacks {', '.join(missing)}")
