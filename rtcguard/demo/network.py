@@ -84,7 +84,8 @@ def start_time(pid: int) -> str | None:
 def _command(argv: Sequence[str], stdin: str | None = None) -> str:
     done = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise NetworkError(f"{' '.join(argv)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+        said = " ".join(f"{done.stdout} {done.stderr}".split()) or f"exit code {done.returncode}"
+        raise NetworkError(f"{' '.join(argv)}: {said}")
     return done.stdout
 
 

@@ -3,15 +3,19 @@
 client ── gateway ── internet ── peer        the internet has the site, its STUN server, the relay
 """
 
+import asyncio
 import json
 import os
 import socket
+import ssl
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+
+from aioice.stun import TransactionFailed
 
 from rtcguard.demo import browser, site
 from rtcguard.demo.browser import Browser
@@ -30,8 +34,9 @@ from rtcguard.demo.network import (
 from rtcguard.demo.process import NetworkError, Process
 from rtcguard.demo.sights import RELAY, Sight, sight
 from rtcguard.demo.site import Site
-from rtcguard.ice.server import parse_uri
+from rtcguard.ice.server import parse_uri, timed_credentials
 from rtcguard.network import coturn
+from rtcguard.network.allocation import Allocation
 from rtcguard.policy.model import Coturn
 
 PEER: Final = Role("203.0.113.2", "2001:db8:200::2")
@@ -41,9 +46,8 @@ _PORT: Final = 3478
 _PROXY: Final = f"{GATEWAY.v4}:8080"
 _SECRET: Final = "only-of-this-demo"
 _RELAY_URL: Final = f"turn:{APPROVED_TURN.v4}:{_PORT}?transport=udp"
+_ALLOCATION: Final = 20.0  # seconds that the relay may take for one
 _PAGE: Final = 40.0  # seconds that a page may take
-# The whole tree of them: `rtcguard run` imports what this process does.
-_ROOT: Final = Path(__file__).parents[2]
 
 ROLES: Final = {
     "the peer": PEER.addresses,
@@ -85,6 +89,7 @@ class Scene:
         for role, process in ((APPROVED_TURN, relay), (STUN_ONLY, stun)):
             for address in role.addresses:
                 process.wait_port("udp", address, _PORT)
+        inside(self.network.internet, lambda: asyncio.run(_tried(relay)))
 
     def _start(self, name: str, *arguments: str) -> Process:
         return self.network.start(self.network.internet, name, ["turnserver", *arguments])
@@ -156,16 +161,11 @@ class Guard:
         }
         file = folder / "rtcguard.yaml"
         file.write_text(json.dumps(config))
-        paths = (str(_ROOT), os.environ.get("PYTHONPATH", ""))
         self._process = network.start(
             network.gateway,
             "rtcguard",
             [sys.executable, "-m", "rtcguard", "run", "--config", str(file)],
-            env={
-                **os.environ,
-                "RTCGUARD_STATE_DIR": str(folder / "state"),
-                "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-            },
+            env={**os.environ, "RTCGUARD_STATE_DIR": str(folder / "state")},
         )
 
     def wait(self) -> None:
@@ -174,6 +174,21 @@ class Guard:
     def stop(self) -> None:
         """So that all it knows is in the ledger."""
         self._process.stop()
+
+
+async def _tried(relay: Process) -> None:
+    """Allocates once: coturn 4.6 makes its database when it first looks up a user, and refuses
+    others that come at that moment, as a browser's several sockets do."""
+    uri = parse_uri(_RELAY_URL)
+    name, password = timed_credentials(_SECRET.encode(), int(time.time()) + 3600, "demo")
+    one = await Allocation.open(uri, uri.host, name, password, ssl.create_default_context())
+    try:
+        async with asyncio.timeout(_ALLOCATION):
+            await one.allocate()
+    except (TransactionFailed, OSError) as error:  # TimeoutError, too
+        raise NetworkError(f"the relay gives no allocation: {error!r}\n{relay.tail()}") from error
+    finally:
+        await one.close()
 
 
 def _finished(ours: Browser) -> dict[str, Any]:

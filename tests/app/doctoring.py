@@ -43,7 +43,8 @@ def examine(checks: Sequence[Check]) -> Found:
 def setup_of(folder: Path, text: str, state: Path | None = None) -> Setup:
     """A configuration (without its version), and `state`, or a folder that is not there."""
     file = folder / "doctor.yaml"
-    file.write_text(f"version: 1\n{text}")
+    web = "" if "web:" in text else "web: {listen: null}\n"
+    file.write_text(f"version: 1\n{web}{text}")
     return Setup(read_policy(read_config(file)), State(state or folder / "no-state"))
 
 

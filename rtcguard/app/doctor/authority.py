@@ -84,7 +84,7 @@ async def _handshakes(setup: Setup) -> Sequence[Result]:
             await _handshake(setup, own.port, by_file)
         except ssl.SSLError as error:
             return [_untrusted(setup, error)]
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, ValueError) as error:
             return [through.failed(error)]
         found = [Result("ok", "opens TLS by the authority of this state folder")]
         try:
@@ -99,7 +99,8 @@ async def _handshakes(setup: Setup) -> Sequence[Result]:
 
 
 async def _handshake(setup: Setup, port: int, context: ssl.SSLContext) -> None:
-    """Raises OSError (ssl.SSLError and TimeoutError are some), or EOFError."""
+    """Raises OSError (ssl.SSLError and TimeoutError are some), EOFError, or ValueError for what is
+    no HTTP."""
     async with asyncio.timeout(through.PATIENCE):
         reader, writer = await through.connect(setup)
         below = writer.transport  # a handshake that fails leaves it open
@@ -108,8 +109,9 @@ async def _handshake(setup: Setup, port: int, context: ssl.SSLContext) -> None:
                 f"CONNECT 127.0.0.1:{port} HTTP/1.1\r\nHost: {origin.SITE}\r\n\r\n".encode()
             )
             head = await reader.readuntil(b"\r\n\r\n")
-            if not head.split()[1:2] == [b"200"]:
-                raise through.Refused(head.partition(b"\r\n")[0].decode(errors="replace"))
+            status = int(head.split()[1])
+            if status != 200:
+                raise through.Refused(status)
             await writer.start_tls(context, server_hostname=origin.SITE)
         finally:
             below.abort()

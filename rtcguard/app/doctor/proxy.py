@@ -34,10 +34,7 @@ async def _proxy(setup: Setup) -> Sequence[Result]:
     try:
         own = await through.ask(setup, "GET", f"http://{HOST}/", {})
         if own.status == 407:
-            what = (
-                "asks for a name and a password (users.file): the doctor has none, and sees no more"
-            )
-            return [Result("warning", what)]
+            raise through.Refused(407)
         if b"rtcguard" not in own.body:
             raise ValueError("another's page")
         found = [Result("ok", f"answers http://{HOST}/ itself")]
@@ -83,7 +80,7 @@ async def _offer(setup: Setup, behind: Origin) -> list[Result]:
             offer,
             "outbound",
             site=origin.SITE,
-            client="127.0.0.1",
+            client=through.local(setup.policy.config.listen[0]),  # which comes from there, then
             destination=f"127.0.0.1:{behind.port}",
             path="/offer",
             protocol="http",

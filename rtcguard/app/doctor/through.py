@@ -14,8 +14,15 @@ ELSEWHERE: Final = (
 )
 
 
+ASKS: Final = "asks for a name and a password (users.file): the doctor has none, and sees no more"
+
+
 class Refused(OSError):
-    """The proxy does not do it; the text is the first line of its answer."""
+    """The proxy does not do it."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"answers {status}")
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +74,10 @@ def failed(error: Exception) -> Result:
             return Result("failed", f"no answer in {PATIENCE:g} s", SEE_LOG)
         case ConnectionRefusedError():
             return Result("failed", "nothing listens there", START)
+        case Refused(status=407):
+            return Result("warning", ASKS)
         case Refused():
-            return Result("failed", f"refuses: {error}", SEE_LOG)
+            return Result("failed", f"does not open a tunnel: {error}", SEE_LOG)
         case EOFError() | ConnectionError():
             return Result("failed", "it ends the connection without an answer", SEE_LOG)
         case OSError():
