@@ -18,7 +18,7 @@ from rtcguard.ledger.writer import Writer
 from rtcguard.proxy.addon import RtcGuard
 from rtcguard.proxy.confirmed import Confirmed, note
 from rtcguard.proxy.users import Users
-from rtcguard.web.site import site
+from rtcguard.web.plain import plain
 
 
 class Loaded:
@@ -54,7 +54,7 @@ class Loaded:
         self._writer = Writer(state.ledger, ledger.keep, size=ledger.size, mask=mask)
         certificate = Path(ctx.options.confdir).expanduser() / "mitmproxy-ca-cert.pem"
         note(state.ledger, config)
-        confirmed, shown = Confirmed(state.ledger, mask), site(certificate)
+        confirmed, shown = Confirmed(state.ledger, mask), plain(certificate)
         guard = RtcGuard(policy, key, self._writer.record, confirmed, shown)
         if policy.users:  # in the place of mitmproxy's own, and before the other
             ctx.master.addons.remove(ctx.master.addons.get("proxyauth"))

@@ -85,12 +85,13 @@ def running(
     within: Sequence[str] = (),
     host: str = "127.0.0.1",
 ) -> Iterator[Running]:
-    """`rtcguard run` with this configuration (without its version and stun), on a free port;
+    """`rtcguard run` with this configuration (without its version, stun and web), on a free port;
     `within` is what runs it elsewhere, as `ip netns exec` does."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "rtcguard.yaml"
     stun = "" if "stun:" in config else "stun: {listen: []}\n"
-    file.write_text(f"version: 1\n{stun}{config}")
+    web = "" if "web:" in config else "web: {listen: null}\n"
+    file.write_text(f"version: 1\n{stun}{web}{config}")
     port, log = free_port(), folder / "log"
     command = ["run", "--config", str(file), "--listen", f"{host}:{port}", *arguments]
     with open(log, "w") as errors:

@@ -9,14 +9,14 @@ from rtcguard.policy.version import changed
 SECRETS: Final = "relay.servers (secrets)"
 USERS: Final = "users.file (its users)"
 OVERRIDDEN: Final = "listen (the command line has its own)"
-_ALL: Final = ("export", "relay", "stun", "sinkhole", "proxy", "gateway")
+_ALL: Final = ("export", "relay", "stun", "sinkhole", "proxy", "site", "gateway")
 
 # Which processes have to be started again when a key changes; they are closed meanwhile. The others
 # take it between two messages, without losing a connection.
 RESTARTS: Final[dict[str, tuple[str, ...]]] = {
     "version": (),
     "mode": ("gateway",),
-    "listen": ("proxy", "gateway"),
+    "listen": ("proxy", "site", "gateway"),
     OVERRIDDEN: ("gateway",),
     "on_error": (),
     "relay.servers": ("relay", "gateway"),
@@ -55,7 +55,7 @@ RESTARTS: Final[dict[str, tuple[str, ...]]] = {
     "ledger.addresses": _ALL,
     "exports": ("export",),
     "metrics.listen": ("export", "stun", "sinkhole", "proxy"),
-    "web.listen": ("proxy",),
+    "web.listen": ("proxy", "site"),
 }
 
 

@@ -19,6 +19,8 @@ def parts(settings: Settings) -> list[Part]:
         found.append(Part("sinkhole", processes.sinkhole))
     # One after the other: the first makes the certificate authority.
     found += [Part("proxy", processes.proxy_worker)] * settings.workers
+    if config.web.listen is not None:
+        found.append(Part("site", processes.site))
     if firewall.wanted(config):
         found.append(Part("gateway", processes.gateway, takes=False))
     return found

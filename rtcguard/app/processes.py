@@ -47,7 +47,7 @@ def proxy_worker(settings: Settings, pipe: Pipe) -> None:
     from rtcguard.proxy.modes import choose
     from rtcguard.proxy.service import serve
     from rtcguard.proxy.users import Users
-    from rtcguard.web.site import site
+    from rtcguard.web.plain import plain
 
     _begin("proxy")
     config = settings.policy.config
@@ -55,7 +55,7 @@ def proxy_worker(settings: Settings, pipe: Pipe) -> None:
     async def main() -> None:
         loop, stopped = asyncio.get_running_loop(), asyncio.Event()
         confirmed = Confirmed(settings.state.ledger, settings.state.mask(config))
-        shown = site(settings.state.ca_certificate)
+        shown = plain(settings.state.ca_certificate)
         timed = measures.rewrites() if measures else None
         guard = RtcGuard(settings.policy, settings.key, writer.record, confirmed, shown, timed)
 
@@ -156,6 +156,47 @@ def sinkhole(settings: Settings, pipe: Pipe) -> None:
         finally:
             server.close()
         writer.close()
+    except StartError as error:
+        tell(pipe, str(error))
+
+
+def site(settings: Settings, pipe: Pipe) -> None:
+    """The local site. It writes nothing, and traffic does not wait for it."""
+    from rtcguard.web.app import bound, make, serve
+    from rtcguard.web.hand_over import key_of
+    from rtcguard.web.site import Site
+
+    _begin("site")
+    os.nice(_AFTER_ALL_OTHERS)
+    state, config = settings.state, settings.policy.config
+
+    async def main() -> None:
+        loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+
+        def prepare(policy: Policy) -> Callable[[], None]:
+            def use() -> None:
+                shown.policy = policy
+
+            return in_loop(loop, use)
+
+        obey(pipe, prepare, partial(loop.call_soon_threadsafe, stopped.set))
+        tell(pipe, None)
+        await serve(make(shown), listener, stopped)
+
+    try:
+        assert config.web.listen is not None  # else there is no such part
+        shown = Site(
+            policy=settings.policy,
+            ledger=state.ledger,
+            ca_certificate=state.ca_certificate,
+            key=key_of(settings.key),
+            token=state.web_token(),
+            proxy=settings.listen,
+            node=node(config),
+            mask=state.mask(config),
+        )
+        with bound(config.web.listen) as listener:
+            asyncio.run(main())
     except StartError as error:
         tell(pipe, str(error))
 

@@ -74,6 +74,8 @@ def describe(settings: Settings) -> Iterator[str]:
     )
     for address in config.stun.listen:
         yield f"STUN    {host_port(*address)} (udp and tcp), answers: {config.stun.answer}"
+    if config.web.listen is not None:
+        yield f"site    http://{host_port(*config.web.listen)}/"
     yield f"CA      {state.ca_certificate}"
     yield f"ledger  {state.ledger}"
     for address in config.sinkhole.listen:

@@ -22,6 +22,7 @@ from rtcguard.policy.load import load_files
 from rtcguard.policy.model import Config, Policy, RelayServer
 from rtcguard.policy.users import User
 from rtcguard.policy.yaml_nodes import MAX_BYTES
+from rtcguard.web.token import token_of
 
 _MAX_SECRET: Final = 1024  # bytes
 
@@ -64,6 +65,10 @@ class State:
     def instance(self) -> str:
         """What tells this machine from any other, whatever its name is."""
         return hashlib.sha256(self._secret("instance.key")).hexdigest()[:32]
+
+    def web_token(self) -> str:
+        """What opens one's own events on the local site from another machine."""
+        return token_of(self._secret("web.key"))
 
     def mask(self, config: Config) -> Mask:
         """What the ledger's addresses are masked with, where they are to be."""

@@ -24,7 +24,6 @@ from rtcguard.policy.include import Part, Parts, Read, Source, include
 from rtcguard.policy.rule import Rule
 from rtcguard.policy.yaml_reader import (
     Keys,
-    Reader,
     Schema,
     Yaml,
     boolean,
@@ -142,21 +141,6 @@ def _version(reader: Yaml, node: yaml.Node, path: str) -> int:
     return 1
 
 
-def _not_yet(what: str, key: Reader[Any], *allowed: object) -> Reader[Any]:
-    """A key of the contract whose part is not built: a value that asks for it is refused, since a
-    protection that is configured and silently absent would be worse than none."""
-
-    def read(reader: Yaml, node: yaml.Node, path: str) -> Any:
-        before = len(reader.mistakes)
-        value = key(reader, node, path)
-        if value not in allowed and len(reader.mistakes) == before:
-            shown = "null" if allowed[0] is None else allowed[0]
-            reader.mistake(node, f"{path}: {what} is not part of this version; leave it {shown}")
-        return value
-
-    return Reader(read, {"enum": list(allowed)})
-
-
 _LISTS: Final = ("networks", "sites")  # what only rules name
 _INCLUDED: Final = ("version", "include", *_LISTS, "rules")  # what a file that is included may hold
 _JOINED: Final = ("rules",)  # what several files may hold
@@ -208,6 +192,6 @@ _TOP: Keys = {
     "metrics": export_keys.metrics.about("Figures for Prometheus."),
     "web": section(
         model.Web,
-        {"listen": _not_yet("the local site", optional(host_port), None).about("Always null.")},
+        {"listen": optional(host_port).about("Where it listens beside; null: there is none.")},
     ).about("The local site."),
 }

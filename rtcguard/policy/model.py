@@ -142,7 +142,7 @@ class Users:
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    listen: HostPort | None = None
+    listen: HostPort | None = ("127.0.0.1", 8081)  # None: there is no local site
 
 
 @dataclass(frozen=True, slots=True)

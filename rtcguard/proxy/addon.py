@@ -33,7 +33,8 @@ from rtcguard.proxy.streaming import Gate, Lines, can_decode
 from rtcguard.proxy.turn import Turn
 from rtcguard.signaling import Message, forget, links, rewrite
 from rtcguard.signaling.message import Direction
-from rtcguard.web.site import HOST, Site
+from rtcguard.web.hand_over import HOST
+from rtcguard.web.plain import Plain
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class RtcGuard:
         key: bytes,
         record: Recorder,
         confirmed: Confirmed,
-        site: Site,
+        plain: Plain,
         timed: Callable[[float], object] | None = None,
     ) -> None:
         """`timed` is given the seconds that the judging of each message took."""
@@ -76,7 +77,7 @@ class RtcGuard:
         self._key = key
         self._hand_over = record
         self._confirmed = confirmed
-        self._site = site
+        self._plain = plain
         self._timed = timed
 
     def prepare(self, policy: Policy) -> Standing:
@@ -358,7 +359,7 @@ class RtcGuard:
             tell = partial(self._tell, flow, "inbound", "blocked")
             made = self._of(flow, "outbound").documents.guard_made(flow, tell)
         else:
-            page = self._site(flow.request.path, flows.parties_of(flow).client)
+            page = self._plain(flow.request.path, flows.parties_of(flow).client)
             headers = {"content-type": page.content_type, "cache-control": "no-store"}
             made = http.Response.make(page.status, page.body, headers)
         self._respond(flow, made)

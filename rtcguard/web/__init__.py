@@ -1,1 +1,1 @@
-"""The local site: what rtcguard shows in a browser. So far one page, at http://rtcguard.test/."""
+"""The local site: rtcguard in a browser, at http://rtcguard.test/ and on a port of its own."""

@@ -1,53 +1,27 @@
-"""http://rtcguard.test/, answered by the proxy: a browser that sees it comes through rtcguard.
+"""What every page has at hand."""
 
-The name is under `.test` (RFC 6761): nobody can own it, and without the proxy nothing answers.
-"""
-
-import html
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-HOST: Final = "rtcguard.test"
-
-_PAGE: Final = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>rtcguard</title>
-<style>
-:root {{ color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif }}
-body {{ max-width: 40rem; margin: 3rem auto; padding: 0 1rem }}
-</style>
-<h1>This browser comes through rtcguard.</h1>
-<p>You are seen here as <code>{client}</code>.</p>
-<p>HTTPS works once this browser trusts rtcguard's certificate authority:
-<a href="/ca.pem">download its certificate</a> (PEM) and import it as an authority for web sites.
-Every https:// page then opens without a warning.</p>
-"""
+from rtcguard.ledger.masking import Mask, unmasked
+from rtcguard.ledger.store import Store
+from rtcguard.policy.model import HostPort, Policy
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    status: int
-    content_type: str
-    body: bytes
+@dataclass(slots=True)
+class Site:
+    """The local site. `policy` is the one in force: it is replaced as a whole, in the loop."""
 
+    policy: Policy
+    ledger: Path
+    ca_certificate: Path
+    key: bytes  # signs hand-overs (hand_over.key_of)
+    token: str  # opens one's own events from elsewhere (token.py)
+    proxy: HostPort  # where the proxy listens
+    node: str = ""
+    mask: Mask = unmasked
 
-Site = Callable[[str, str], Answer]  # (path, client) -> Answer
-
-
-def site(ca_certificate: Path) -> Site:
-    """The site's answers; the certificate is read when asked for: the proxy's start makes it."""
-
-    def answer(path: str, client: str) -> Answer:
-        match path.partition("?")[0]:
-            case "/":
-                shown = _PAGE.format(client=html.escape(client))
-                return Answer(200, "text/html; charset=utf-8", shown.encode())
-            case "/ca.pem":
-                return Answer(200, "application/x-x509-ca-cert", ca_certificate.read_bytes())
-        return Answer(404, "text/plain", b"rtcguard: no such page\n")
-
-    return answer
+    def store(self) -> Store:
+        """The ledger, for questions alone; to be opened, used and closed in one thread. Raises
+        StartError, or DamagedError."""
+        return Store.read_only(self.ledger, self.mask)

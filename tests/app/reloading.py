@@ -41,7 +41,8 @@ def written(run: Running, config: str) -> Path:
     """Puts another configuration into the place of the one that is, as editors do."""
     file = run.log.with_name("rtcguard.yaml")
     new = file.with_name(".rtcguard.yaml.swp")
-    new.write_text(f"version: 1\n{config}")
+    web = "" if "web:" in config else "web: {listen: null}\n"
+    new.write_text(f"version: 1\n{web}{config}")
     os.replace(new, file)
     return file
 

@@ -47,7 +47,7 @@ def test_every_key_is_in_the_table() -> None:
         ("ledger: {store: 'postgresql://localhost/r'}\n", ("export",)),
         ("mode: monitor\n", ("gateway",)),
         ("stun: {listen: ['127.0.0.1:1'], answer: decoy}\n", ("export", "stun", "gateway")),
-        ("listen: 127.0.0.1:1\n", ("proxy", "gateway")),
+        ("listen: 127.0.0.1:1\n", ("proxy", "site", "gateway")),
         ("exports: [{to: jsonl, file: /f}]\n", ("export",)),
         ("upstream: {proxy: 'http://192.0.2.1:3128'}\n", ("proxy",)),
     ],
@@ -76,5 +76,5 @@ def test_a_secret_alone_is_a_change() -> None:
 
 def test_what_the_table_has_not_is_taken_by_none() -> None:
     assert restarted(("new.key",)) == (
-        *("export", "relay", "stun", "sinkhole", "proxy", "gateway"),
+        *("export", "relay", "stun", "sinkhole", "proxy", "site", "gateway"),
     )

@@ -234,7 +234,7 @@ def test_what_cannot_work_is_said_at_the_start(tmp_path: Path, config: str, said
     with socket.create_server(("127.0.0.1", 0)) as busy:
         config = config.replace("BUSY", str(busy.getsockname()[1])).replace("NOT_PEM", str(not_pem))
         file = tmp_path / "rtcguard.yaml"
-        file.write_text(f"version: 1\nstun: {{listen: []}}\n{config}\n")
+        file.write_text(f"version: 1\nstun: {{listen: []}}\nweb: {{listen: null}}\n{config}\n")
         done = rtcguard(["run", "--config", str(file)], tmp_path / "state")
     assert done.returncode == 2
     (line,) = done.stderr.decode().splitlines()

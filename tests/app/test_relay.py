@@ -155,7 +155,8 @@ def test_hardened(network: str, tmp_path: Path, shown: Path) -> None:
     config = tmp_path / "gateway.yaml"
     urls = [f"turn:{LAN}", f"turn:{LAN}?transport=tcp", f"turns:{LAN}:443", f"turn:{LAN}:3480"]
     config.write_text(
-        f"version: 1\nstun: {{listen: []}}\nupstream: {{trusted_ca: {ca.certificate}}}\n"
+        f"version: 1\nstun: {{listen: []}}\nweb: {{listen: null}}\n"
+        f"upstream: {{trusted_ca: {ca.certificate}}}\n"
         f"relay:\n  managed: true\n  servers:\n    - urls: {json.dumps(urls)}\n"
         f"      shared_secret_file: {tmp_path / 'turn.secret'}\n"
         f"  coturn:\n    realm: example.org\n    ports: 20000-20099\n    user_quota: 6\n"
@@ -410,7 +411,10 @@ def test_as_a_service(shown: Path, port: int | None, kept: int) -> None:
 def started(folder: Path, config: str) -> tuple[int, str]:
     """What `rtcguard run` says where it does not come up."""
     file = folder / "relay.yaml"
-    file.write_text(f"version: 1\nlisten: 127.0.0.1:{free_port()}\nstun: {{listen: []}}\n{config}")
+    file.write_text(
+        f"version: 1\nlisten: 127.0.0.1:{free_port()}\nstun: {{listen: []}}\n"
+        f"web: {{listen: null}}\n{config}"
+    )
     made = subprocess.run(
         [sys.executable, "-m", "rtcguard", "run", "--config", str(file)],
         capture_output=True,

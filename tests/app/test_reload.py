@@ -189,14 +189,16 @@ def test_whatever_way_a_file_changes(tmp_path: Path) -> None:
     with running(tmp_path, responder(port)) as run:
         heard = told(run)
         file = run.log.with_name("rtcguard.yaml")
-        file.write_text("version: 1\n" + responder(port, "decoy"))
+        file.write_text("version: 1\nweb: {listen: null}\n" + responder(port, "decoy"))
         assert eventually(lambda: answer(port) == "success")
         written(run, responder(port))
         assert eventually(lambda: answer(port) == "error")
         for number, mode in enumerate(("decoy", "refuse")):  # as Kubernetes mounts a ConfigMap
             folder = tmp_path / f"data{number}"
             folder.mkdir()
-            (folder / "rtcguard.yaml").write_text("version: 1\n" + responder(port, mode))
+            (folder / "rtcguard.yaml").write_text(
+                "version: 1\nweb: {listen: null}\n" + responder(port, mode)
+            )
             link = tmp_path / "link"
             link.symlink_to(folder, target_is_directory=True)
             os.replace(link, tmp_path / "data")
@@ -314,7 +316,9 @@ def test_where_the_proxy_listens_changes(tmp_path: Path) -> None:
     """Here the command line says nothing of it; two workers move together."""
     first, second = free_port(), free_port()
     file = tmp_path / "rtcguard.yaml"
-    file.write_text(f"version: 1\nlisten: 127.0.0.1:{first}\nstun: {{listen: []}}\n")
+    file.write_text(
+        f"version: 1\nlisten: 127.0.0.1:{first}\nstun: {{listen: []}}\nweb: {{listen: null}}\n"
+    )
     with serve() as origin:
         process = subprocess.Popen(
             [sys.executable, "-m", "rtcguard", "run", "--config", str(file), "--workers", "2"],
@@ -389,7 +393,10 @@ def _bound(taking: socket.socket, port: int) -> bool:
 
 def test_it_can_be_ended_before_it_is_ready(tmp_path: Path) -> None:
     file = tmp_path / "rtcguard.yaml"
-    file.write_text(f"version: 1\nlisten: 127.0.0.1:{free_port()}\nstun: {{listen: []}}\n")
+    file.write_text(
+        f"version: 1\nlisten: 127.0.0.1:{free_port()}\nstun: {{listen: []}}\n"
+        f"web: {{listen: null}}\n"
+    )
     with subprocess.Popen(
         [sys.executable, "-m", "rtcguard", "run", "--config", str(file)],
         stdout=subprocess.PIPE,

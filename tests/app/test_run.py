@@ -183,7 +183,9 @@ def _of_port(port: int) -> int:
 )  # fmt: skip
 def test_a_sinkhole_that_cannot_start_says_why(tmp_path: Path, sinkhole: str, problem: str) -> None:
     file = tmp_path / "rtcguard.yaml"
-    file.write_text(f"version: 1\nstun: {{listen: []}}\nsinkhole: {sinkhole}\n")
+    file.write_text(
+        f"version: 1\nstun: {{listen: []}}\nweb: {{listen: null}}\nsinkhole: {sinkhole}\n"
+    )
     done = rtcguard(["run", "--config", str(file)], tmp_path / "state")
     assert done.returncode == 2
     (line,) = done.stderr.decode().splitlines()

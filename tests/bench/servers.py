@@ -117,6 +117,7 @@ class Servers:
         listen = f'["127.0.0.1:{stun}"]' if stun else "[]"
         file.write_text(f"""\
 version: 1
+web: {{listen: null}}
 relay:
   servers:
     - urls: ["turn:192.0.2.30:3478?transport=udp", "turns:192.0.2.30:443?transport=tcp"]

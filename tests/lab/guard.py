@@ -49,6 +49,7 @@ def _configuration(page_guard: bool, transport: str, gateway: bool, more: str) -
         return f"""\
 version: 1
 listen: {PROXY}
+web: {{listen: null}}
 relay:
   servers:
     - urls: ["turn:{APPROVED_TURN.v4}:{PORT}?transport={transport}"]

@@ -67,6 +67,7 @@ def sinkhole(world: World, answer: Literal["refuse", "responder"]) -> Iterator[P
     file.write_text(f"""\
 version: 1
 listen: {GATEWAY.v4}:8080
+web: {{listen: null}}
 relay: {{servers: [{{urls: "turn:{TURN}", shared_secret_file: {secret}}}]}}
 stun: {{listen: ["{GATEWAY.v4}:{PORT}"]}}
 sinkhole:

@@ -79,7 +79,7 @@ relay:
 rules:
   - {name: a, match: {client: office}, action: keep}
   - {name: b, match: {}, action: dorp}
-web: {listen: 127.0.0.1:8081}
+web: {listen: 127.0.0.1}
 """
     assert [message.partition(": ")[0] for message in mistakes(content)] == [
         "f.yaml:1:1",  # no version
@@ -158,7 +158,7 @@ gateway:
   direct: []
 upstream: {proxy: null, trusted_ca: null}
 ledger: {store: sqlite, keep: 90d, addresses: full}
-web: {listen: null}
+web: {listen: 127.0.0.1:8081}
 """
     assert load(content, "f.yaml") == model.Config()
     assert editor.accepts(content)

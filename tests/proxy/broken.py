@@ -19,7 +19,7 @@ from rtcguard.proxy.confirmed import Confirmed
 from rtcguard.proxy.modes import choose
 from rtcguard.proxy.service import serve
 from rtcguard.proxy.users import Users
-from rtcguard.web.site import site
+from rtcguard.web.plain import plain
 
 
 def record(records: Iterable[Record]) -> None:
@@ -37,7 +37,7 @@ async def main() -> None:
     port, folder, config = int(sys.argv[1]), Path(sys.argv[2]), load(sys.argv[3], "config")
     Store(folder / "ledger").close()
     policy = Policy(config)
-    guard = RtcGuard(policy, b"key", record, Confirmed(folder / "ledger"), site(folder / "none"))
+    guard = RtcGuard(policy, b"key", record, Confirmed(folder / "ledger"), plain(folder / "none"))
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stopped.set)
     modes = choose(config, tuple(sys.argv[4:]), ("127.0.0.1", port))

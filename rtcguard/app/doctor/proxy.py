@@ -10,7 +10,7 @@ from rtcguard.app.doctor.origin import Origin
 from rtcguard.ice.address import host_port
 from rtcguard.network.clock import minute_of_week
 from rtcguard.signaling import Message, rewrite
-from rtcguard.web.site import HOST
+from rtcguard.web.hand_over import HOST
 
 # Of the block for documentation (RFC 5737): nobody has it.
 _ADDRESS: Final = "198.51.100.77"
