@@ -57,7 +57,9 @@ def proxy_worker(settings: Settings, pipe: Pipe) -> None:
         confirmed = Confirmed(settings.state.ledger, settings.state.mask(config))
         shown = plain(settings.state.ca_certificate)
         timed = measures.rewrites() if measures else None
-        guard = RtcGuard(settings.policy, settings.key, writer.record, confirmed, shown, timed)
+        guard = RtcGuard(
+            settings.policy, settings.key, writer.record, confirmed, shown, config.web.listen, timed
+        )
 
         users = Users(settings.policy, writer.record)
 

@@ -42,6 +42,7 @@ _WAYS: Final = {
     "mask-h2.icloud.com": "iCloud Private Relay would go past the proxy and this sinkhole",
 }
 MOST_LED: Final = 256
+SITE: Final = "rtcguard.test"  # the local site, answered by the proxy; RFC 6761: nobody has it
 
 
 @lru_cache(maxsize=1)

@@ -17,7 +17,7 @@ from mitmproxy import http
 from rtcguard.errors import ParseError
 from rtcguard.network.clock import minute_of_week
 from rtcguard.page.report import read_report
-from rtcguard.policy.model import Policy
+from rtcguard.policy.model import HostPort, Policy
 from rtcguard.policy.record import Record, decided_by
 from rtcguard.policy.rule import Confirmed as Ring
 from rtcguard.policy.told import in_mode
@@ -25,6 +25,7 @@ from rtcguard.proxy import flows, interim  # noqa: F401  the latter mends mitmpr
 from rtcguard.proxy.bodies import LIMIT, Plan, request_plan, response_plan, unread_plan
 from rtcguard.proxy.confirmed import Confirmed, leaves_pages
 from rtcguard.proxy.documents import MADE_PATH, REPORT_PATH
+from rtcguard.proxy.local_site import LocalSite, is_guarded, is_handed, pass_on, refused
 from rtcguard.proxy.names import NameJudge
 from rtcguard.proxy.passing import Passing
 from rtcguard.proxy.sockets import Sockets
@@ -43,6 +44,7 @@ _STANDING: Final[dict[Direction, str]] = {
     "outbound": "rtcguard.outbound",
     "inbound": "rtcguard.inbound",
 }
+_ANSWERED: Final = (REPORT_PATH, MADE_PATH)  # by the proxy, for every host
 _TOO_LARGE = f"more than {LIMIT} bytes are too many to be judged"
 
 Recorder = Callable[[Iterable[Record]], None]
@@ -64,14 +66,17 @@ class RtcGuard:
         record: Recorder,
         confirmed: Confirmed,
         plain: Plain,
+        site: HostPort | None = None,
         timed: Callable[[float], object] | None = None,
     ) -> None:
-        """`timed` is given the seconds that the judging of each message took."""
+        """`plain` answers in the place of the local site, which listens at `site`. `timed` is given
+        the seconds that the judging of each message took."""
         # mitmproxy adds them with this one.
         self._passing = Passing(policy, record, confirmed.is_held)
         self._turn = Turn(policy, record, self._passing)
         self._names = NameJudge(policy, record)
-        self.addons = [self._passing, self._turn, self._names]
+        self._site = LocalSite(site, key)
+        self.addons = [self._passing, self._turn, self._names, self._site]
         self._standing = Standing(policy, key)
         self._sockets = Sockets()
         self._key = key
@@ -96,14 +101,19 @@ class RtcGuard:
 
     # Hooks ----------------------------------------------------------------------------------
 
-    def requestheaders(self, flow: http.HTTPFlow) -> None:
+    async def requestheaders(self, flow: http.HTTPFlow) -> None:
         self._begin(flow, "outbound")
         with self._closed(flow, "outbound"):
             request, standing = flow.request, self._standing
             if flow.response is not None:
                 return  # nobody has signed in
             if self._is_own(flow):
-                return  # held whole, answered in `request`
+                if flows.parties_of(flow).host == HOST and _path(flow) not in _ANSWERED:
+                    await self._site.hand_over(flow)
+                return  # the rest is held whole, and answered in `request`
+            if await self._site.is_reached_by(flow):
+                self._respond(flow, refused())
+                return
             self._judge_url(flow)
             if flow.response is not None:
                 return
@@ -115,8 +125,8 @@ class RtcGuard:
 
     def request(self, flow: http.HTTPFlow) -> None:
         with self._closed(flow, "outbound"):
-            if flow.response is not None:
-                return  # stopped by its head
+            if flow.response is not None or is_handed(flow):
+                return  # stopped by its head, or on its way
             if self._is_own(flow):
                 self._answer(flow)
             elif not flow.request.stream and flow.request.raw_content:
@@ -129,7 +139,11 @@ class RtcGuard:
             guards = standing.config.page.guard
             if response is None or response.status_code == 101 or flows.UNREAD in flow.metadata:
                 return
-            self._judge_links(flow, response)
+            if is_handed(flow):
+                pass_on(flow, response)
+                guards = guards and is_guarded(flow)
+            else:
+                self._judge_links(flow, response)
             if guards and standing.documents.takes_guard(request, response):
                 encoding = response.headers.get("content-encoding", "")
                 if not can_decode(encoding):
@@ -138,6 +152,8 @@ class RtcGuard:
                     tell = partial(self._tell, flow, "inbound", "blocked")
                     parties = flows.parties_of(flow)
                     standing.documents.put_guard(request, response, parties, tell)
+                return
+            if is_handed(flow):
                 return
             if guards:
                 standing.documents.keep_apart(request, response)
@@ -350,7 +366,7 @@ class RtcGuard:
 
     def _is_own(self, flow: http.HTTPFlow) -> bool:
         """Whether the proxy answers this request itself: it is never forwarded."""
-        return _path(flow) in (REPORT_PATH, MADE_PATH) or flows.parties_of(flow).host == HOST
+        return _path(flow) in _ANSWERED or flows.parties_of(flow).host == HOST
 
     def _answer(self, flow: http.HTTPFlow) -> None:
         if _path(flow) == REPORT_PATH:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
+from mitmproxy.connection import Server
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import CommandGenerator
@@ -22,6 +23,7 @@ from mitmproxy.proxy.layers.tcp import TCPLayer
 from rtcguard.errors import ParseError
 from rtcguard.network import stream, stun
 from rtcguard.policy.model import Policy
+from rtcguard.web.hand_over import HOST
 
 SILENCE: Final = 0.5  # seconds; a client that is silent for so long waits for the server to speak
 LINGER: Final = 5.0  # seconds that a refused client is given to read its answers and to go
@@ -71,6 +73,8 @@ class Waiting(layer.Layer):
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
         server = self.context.server
         if isinstance(event, events.Wakeup) and event.command is self._silence:
+            if _is_site(server):
+                return
             if self._child.layer is None and server.timestamp_start is None:
                 error = yield commands.OpenConnection(server)
                 if error:
@@ -222,6 +226,9 @@ class Raw(layer.Layer):
 
     def _go_on(self, state: _State) -> CommandGenerator[None]:
         """Relays what was held, and all that follows."""
+        if _is_site(self.context.server):
+            yield from self._end()  # it speaks HTTP
+            return
         self._state = state
         self._past = self._held[-stream.OVERLAP :]
         held, self._held, self._gone = self._held[self._gone :], b"", 0
@@ -287,6 +294,15 @@ def _start_tunnel(self: modes.DestinationKnown) -> CommandGenerator[str | None]:
     return None
 
 
+def _is_site(server: Server) -> bool:
+    """Whether a tunnel is to the local site, which is no server that could be connected to."""
+    return server.address is not None and _lowered(server.address[0]) == HOST
+
+
+def _lowered(name: str | None) -> str:
+    return (name or "").lower().rstrip(".")
+
+
 _connect_first = tls.ClientTLSLayer.start_server_tls
 
 
@@ -294,6 +310,8 @@ def _start_server_tls(self: tls.ClientTLSLayer) -> CommandGenerator[str | None]:
     """A client that speaks HTTP inside of TLS says so (ALPN, RFC 7301), and gets what its server
     chooses: that one has to be connected to first. TURN's clients say nothing, or `stun.turn`
     (RFC 7443): they begin, and what they say decides whether the server is connected to at all."""
+    if _is_site(self.context.server) or _lowered(self.context.client.sni) == HOST:
+        return None  # answered here
     web = any(protocol in tls.HTTP_ALPNS for protocol in self.conn.alpn_offers)
     if web or not self.server_tls_available or not isinstance(self.child_layer, layer.NextLayer):
         return (yield from _connect_first(self))

@@ -26,12 +26,13 @@ _SAFE: Final = ("GET", "HEAD")
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """`client` is an address as events have it. `local`: on the machine itself. `proxied`: by way
-    of the proxy. `token_ok`: has shown the token."""
+    """`client` is an address as events have it; empty: nobody knows. `local`: on the machine
+    itself. `proxied`: by way of the proxy; `secure`: by https. `token_ok`: has shown the token."""
 
     client: str
     local: bool
     proxied: bool
+    secure: bool = False
     token_ok: bool = False
 
     @property

@@ -8,9 +8,12 @@ send.
 
 import hashlib
 import hmac
+from dataclasses import dataclass
 from typing import Final
 
-HOST: Final = "rtcguard.test"
+from rtcguard.network.names import SITE
+
+HOST: Final = SITE
 HEADER: Final = "rtcguard-visitor"
 LASTS: Final = 30.0  # seconds; both processes are on one machine, and have one clock
 _MOST: Final = 512  # characters
@@ -22,24 +25,35 @@ def key_of(key: bytes) -> bytes:
     return hmac.digest(key, b"rtcguard hand-over", "sha256")
 
 
-def sign(key: bytes, client: str, method: str, target: str, now: float) -> str:
-    """The header's value: `TIME CLIENT SIGNATURE`, with the time in milliseconds."""
-    time = str(int(now * 1000))
-    return f"{time} {client} {_signature(key, time, client, method, target)}"
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """Whose request it is, and whether it came to the proxy by https."""
+
+    client: str
+    secure: bool
 
 
-def client_of(key: bytes, value: str, method: str, target: str, now: float) -> str:
-    """Whose request it is, or "" where nobody vouches for that: it is not signed, for another
-    request, or too old."""
-    parts = value.split(" ") if len(value) <= _MOST and value.isascii() else []
-    if len(parts) != 3:
-        return ""
-    time, client, signature = parts
-    if not hmac.compare_digest(signature, _signature(key, time, client, method, target)):
-        return ""
-    return client if abs(now - int(time) / 1000) <= LASTS else ""
+def sign(key: bytes, handed: Handed, method: str, target: str, now: float) -> str:
+    """The header's value: `TIME SCHEME CLIENT SIGNATURE`, with the time in milliseconds. `target`
+    is path and query, `/page?a=b`."""
+    said = f"{int(now * 1000)} {'https' if handed.secure else 'http'} {handed.client}"
+    return f"{said} {_signature(key, said, method, target)}"
 
 
-def _signature(key: bytes, time: str, client: str, method: str, target: str) -> str:
-    said = "\n".join((time, client, method, target)).encode("utf-8", "surrogateescape")
-    return hmac.new(key, said, hashlib.sha256).hexdigest()
+def read(key: bytes, value: str, method: str, target: str, now: float) -> Handed | None:
+    """Who is vouched for; None: nobody, it is not signed, for another request, or too old."""
+    said, _, signature = value.rpartition(" ")
+    parts = said.split(" ")
+    if len(value) > _MOST or not value.isascii() or len(parts) != 3:
+        return None
+    if not hmac.compare_digest(signature, _signature(key, said, method, target)):
+        return None
+    time, scheme, client = parts
+    if not client or abs(now - int(time) / 1000) > LASTS:
+        return None
+    return Handed(client, scheme == "https")
+
+
+def _signature(key: bytes, said: str, method: str, target: str) -> str:
+    whole = f"{said} {method} {target}".encode("utf-8", "surrogateescape")
+    return hmac.new(key, whole, hashlib.sha256).hexdigest()

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rtcguard.ice.address import canonical
 from rtcguard.web.access import Visitor, is_loopback, refusal
-from rtcguard.web.hand_over import HEADER, HOST, client_of
+from rtcguard.web.hand_over import HEADER, HOST, read
 from rtcguard.web.serving import failure
 from rtcguard.web.site import Site
 from rtcguard.web.token import COOKIE, is_cookie
@@ -85,15 +85,16 @@ class Access:
     def _visitor(self, request: Request) -> Visitor:
         peer = request.client.host if request.client else ""
         said = request.headers.get(HEADER)
-        if said is None:
-            client = canonical(peer)
-        else:
-            client = client_of(self._site.key, said, request.method, _target(request), time.time())
+        client, secure = canonical(peer), False
+        if said is not None:
+            handed = read(self._site.key, said, request.method, _target(request), time.time())
+            client, secure = (handed.client, handed.secure) if handed else ("", False)
         shown = request.cookies.get(COOKIE, "")
         return Visitor(
             client=client,
             local=is_loopback(client),
             proxied=said is not None,
+            secure=secure,
             token_ok=is_cookie(self._site.token, shown),
         )
 
