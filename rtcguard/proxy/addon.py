@@ -25,7 +25,7 @@ from rtcguard.proxy import flows, interim  # noqa: F401  the latter mends mitmpr
 from rtcguard.proxy.bodies import LIMIT, Plan, request_plan, response_plan, unread_plan
 from rtcguard.proxy.confirmed import Confirmed, leaves_pages
 from rtcguard.proxy.documents import MADE_PATH, REPORT_PATH
-from rtcguard.proxy.local_site import LocalSite, is_guarded, is_handed, pass_on, refused
+from rtcguard.proxy.local_site import LocalSite, is_as_others, is_handed, keep_open, refused
 from rtcguard.proxy.names import NameJudge
 from rtcguard.proxy.passing import Passing
 from rtcguard.proxy.sockets import Sockets
@@ -110,8 +110,9 @@ class RtcGuard:
             if self._is_own(flow):
                 if flows.parties_of(flow).host == HOST and _path(flow) not in _ANSWERED:
                     await self._site.hand_over(flow)
-                return  # the rest is held whole, and answered in `request`
-            if await self._site.is_reached_by(flow):
+                if not is_handed(flow) or not is_as_others(flow):
+                    return  # on its way; or held whole, and answered in `request`
+            elif await self._site.is_reached_by(flow):
                 self._respond(flow, refused())
                 return
             self._judge_url(flow)
@@ -125,9 +126,9 @@ class RtcGuard:
 
     def request(self, flow: http.HTTPFlow) -> None:
         with self._closed(flow, "outbound"):
-            if flow.response is not None or is_handed(flow):
-                return  # stopped by its head, or on its way
-            if self._is_own(flow):
+            if flow.response is not None:
+                return  # stopped by its head
+            if self._is_own(flow) and not is_handed(flow):
                 self._answer(flow)
             elif not flow.request.stream and flow.request.raw_content:
                 self._judge_whole(flow, "outbound", flow.request)
@@ -140,10 +141,11 @@ class RtcGuard:
             if response is None or response.status_code == 101 or flows.UNREAD in flow.metadata:
                 return
             if is_handed(flow):
-                pass_on(flow, response)
-                guards = guards and is_guarded(flow)
-            else:
-                self._judge_links(flow, response)
+                keep_open(flow, response)
+                if not is_as_others(flow):
+                    response.stream = True
+                    return
+            self._judge_links(flow, response)
             if guards and standing.documents.takes_guard(request, response):
                 encoding = response.headers.get("content-encoding", "")
                 if not can_decode(encoding):
@@ -152,8 +154,6 @@ class RtcGuard:
                     tell = partial(self._tell, flow, "inbound", "blocked")
                     parties = flows.parties_of(flow)
                     standing.documents.put_guard(request, response, parties, tell)
-                return
-            if is_handed(flow):
                 return
             if guards:
                 standing.documents.keep_apart(request, response)

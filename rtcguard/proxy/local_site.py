@@ -25,15 +25,13 @@ from rtcguard.ice.address import host_port
 from rtcguard.policy.model import HostPort
 from rtcguard.proxy import flows
 from rtcguard.proxy.resolved import Resolved
-from rtcguard.web.hand_over import HEADER, HOST, Handed, key_of, sign
+from rtcguard.web.hand_over import AS_OTHERS, HEADER, HOST, Handed, key_of, sign
 
 logger = logging.getLogger(__name__)
 
 _PATIENCE: Final = 1.0  # seconds; the site is on this machine
 # In the metadata of a flow that goes to the site: what its client said of the connection.
 _HANDED: Final = "rtcguard.handed"
-# Where the site's pages get the page guard, as any other's: the leak test looks at what it does.
-_GUARDED: Final = "/leaktest"
 _REFUSED: Final = b"rtcguard: this is the proxy's own machine; open http://rtcguard.test/ instead\n"
 
 
@@ -67,7 +65,7 @@ class LocalSite:
         # No pool of the client's connections keeps it.
         flow.metadata[_HANDED] = request.headers.get("connection", "keep-alive")
         request.headers["connection"] = "close"
-        request.stream = True
+        request.stream = not is_as_others(flow)
         return True
 
     async def _lives(self) -> bool:
@@ -125,18 +123,15 @@ def is_handed(flow: http.HTTPFlow) -> bool:
     return _HANDED in flow.metadata
 
 
-def pass_on(flow: http.HTTPFlow, response: http.Response) -> None:
-    """Lets an answer of the site go on as it comes: our own pages tell of addresses. That the
-    site's connection ends is not the end of the client's."""
-    response.stream = True
-    for message in (flow.request, response):
-        message.headers["connection"] = flow.metadata[_HANDED]
+def keep_open(flow: http.HTTPFlow, response: http.Response) -> None:
+    """That the site's connection ends with its answer is not the end of the client's."""
+    response.headers.pop("connection", None)
+    flow.request.headers["connection"] = flow.metadata[_HANDED]
 
 
-def is_guarded(flow: http.HTTPFlow) -> bool:
-    """Whether this page of the site gets the page guard."""
-    path = flow.request.path.partition("?")[0]
-    return path == _GUARDED or path.startswith(f"{_GUARDED}/")
+def is_as_others(flow: http.HTTPFlow) -> bool:
+    """Whether this page or message of the site is treated as any other site's."""
+    return flow.request.path.partition("?")[0] in AS_OTHERS
 
 
 def refused() -> http.Response:

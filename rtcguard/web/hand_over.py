@@ -14,6 +14,9 @@ from typing import Final
 from rtcguard.network.names import SITE
 
 HOST: Final = SITE
+# Paths of the leak test that the proxy treats as it does every other site's pages and messages. All
+# others of the site's go on as they are: they tell of addresses.
+AS_OTHERS: Final = ("/leaktest/after", "/leaktest/signal")
 HEADER: Final = "rtcguard-visitor"
 LASTS: Final = 30.0  # seconds; both processes are on one machine, and have one clock
 _MOST: Final = 512  # characters
