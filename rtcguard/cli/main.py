@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "gateway": "Put the firewall of a gateway up, take it down, show it.",
     "doctor": "Check that everything works, and tell what to do where it does not.",
     "demo": "Show a call without rtcguard and one with it, on this machine.",
+    "web": "Print the token of the local site.",
     "turn": "Set up the approved TURN server, or make credentials for it.",
     "browser-policy": "Print or install the policy that keeps a browser to the proxy.",
 }

@@ -44,6 +44,16 @@ def render(request: Request, template: str, *, status: int = 200, **values: Any)
     return HTMLResponse(made, status)
 
 
+async def body(request: Request, most: int) -> bytes:
+    """A request's body. Raises HTTPException where it has more than so many bytes."""
+    content = bytearray()
+    async for part in request.stream():
+        content += part
+        if len(content) > most:
+            raise HTTPException(413, f"More than {most} bytes are too many.")
+    return bytes(content)
+
+
 async def asked[T](request: Request, question: Callable[[Store], T]) -> T:
     """What the ledger answers, which is asked in a thread. Raises StartError or DamagedError."""
 

@@ -1,11 +1,12 @@
 """What every page has at hand."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rtcguard.ledger.masking import Mask, unmasked
 from rtcguard.ledger.store import Store
 from rtcguard.policy.model import HostPort, Policy
+from rtcguard.web.guesses import Guesses
 
 
 @dataclass(slots=True)
@@ -20,6 +21,7 @@ class Site:
     proxy: HostPort  # where the proxy listens
     node: str = ""
     mask: Mask = unmasked
+    guesses: Guesses = field(default_factory=Guesses)
 
     def store(self) -> Store:
         """The ledger, for questions alone; to be opened, used and closed in one thread. Raises

@@ -6,14 +6,29 @@ from typing import Final
 
 from starlette.routing import Route
 
-from rtcguard.web.pages import start
+from rtcguard.web.pages import help as help_texts
+from rtcguard.web.pages import here, rules, start, token
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
+    """`local`: on the machine alone."""
+
     path: str
     text: str
+    local: bool = False
 
 
-ROUTES: Final[tuple[Route, ...]] = (*start.routes,)
-NAVIGATION: Final = (Link("/", "Start"),)
+ROUTES: Final[tuple[Route, ...]] = (
+    *start.routes,
+    *here.routes,
+    *rules.routes,
+    *help_texts.routes,
+    *token.routes,
+)
+NAVIGATION: Final = (
+    Link("/", "Start"),
+    Link("/here", "In force here"),
+    Link("/rules", "Rules", local=True),
+    Link("/help", "Help"),
+)
