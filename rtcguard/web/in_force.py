@@ -70,6 +70,8 @@ def _keys(match: Match, *, whole: bool) -> Iterator[tuple[str, str]]:
 def _said(key: str, value: object) -> str:
     if isinstance(value, tuple):
         first, last = (_minute(one) if key == "time" else str(one) for one in value)
+        if key == "time" and first[:3] == last[:3]:
+            last = last[4:]
         return first if first == last else f"{first}–{last}"
     if hasattr(value, "scheme"):
         port, transport = getattr(value, "port", 0), getattr(value, "transport", "")

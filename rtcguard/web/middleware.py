@@ -32,15 +32,17 @@ _HEADERS: Final = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
-    "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
 
 
-def protect(headers: MutableHeaders) -> None:
+def protect(headers: MutableHeaders, visitor: Visitor | None = None) -> None:
     """Says what is to be done with an answer, where it does not say so itself."""
     for name, value in _HEADERS.items():
         headers.setdefault(name, value)
+    # Elsewhere browsers ignore it, and complain.
+    if visitor is not None and (visitor.secure or (visitor.local and not visitor.proxied)):
+        headers.setdefault("cross-origin-opener-policy", "same-origin")
 
 
 class Heads:
@@ -52,7 +54,8 @@ class Heads:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def protected(message: Message) -> None:
             if message["type"] == "http.response.start":
-                protect(MutableHeaders(scope=message))
+                known = scope.get("state", {}).get("visitor")
+                protect(MutableHeaders(scope=message), known)
             await send(message)
 
         await self._app(scope, receive, protected)

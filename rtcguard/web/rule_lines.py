@@ -1,31 +1,36 @@
 """The configuration's files as they are shown: with the number of each line, and without secrets.
 Pure.
 
-A value is hidden whole: what stands behind a key that holds one, in comments and in flow style too,
-and user and password of a URL.
+What is secret is known by its key, in the file as it is read: so it is hidden whole, however it is
+written. In comments, which may hold what was in force once, it is known by the same words; and the
+user and password of a URL are hidden wherever they stand.
 """
 
 import re
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
 from urllib.parse import quote
 
+import yaml
+
 from rtcguard.policy.model import Config
+from rtcguard.policy.yaml_nodes import compose
 
 HIDDEN: Final = "••••••"
-# `relay.servers`, and what `exports.headers` may hold under any name.
-_KEYS: Final = r"username|credential|password|secret|token|authorization|api[-_]?key|cookie"
-_KEY: Final = re.compile(
-    rf"""(?P<key>["']?[\w-]*(?:{_KEYS})["']?\s*:\s*)(?![>|][-+0-9]*\s*$)"""
-    r"""(?P<value>"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s,}\]#][^,}\]#\n]*)""",
-    re.IGNORECASE,
-)
-_USER_INFO: Final = re.compile(r"(?P<scheme>[A-Za-z][\w+.-]*://)[^/?#\s@\"']+@")
-_BLOCK: Final = re.compile(r"[>|][-+0-9]*\s*(?:#.*)?$")
-_HEADERS: Final = re.compile(r"\s*[\"']?headers[\"']?\s*:")
-_NOT_SECRET: Final = re.compile(r"[\w-]*_file\s*:|\$\{\w+\}")
+_WORDS: Final = r"username|credential|password|secret|token|authorization|api[-_]?key|cookie"
+_KEY: Final = re.compile(rf"[\w-]*(?:{_WORDS})", re.IGNORECASE)
+_HEADERS: Final = "headers"  # of an export: any of them may be one
+_IN_COMMENT: Final = re.compile(rf"((?:{_WORDS}|{_HEADERS})[\"']?\s*[:=]\s*)\S.*", re.IGNORECASE)
+_USER_INFO: Final = re.compile(r"([A-Za-z][\w+.-]*://)[^/?#\s@\"']+@")
+_VARIABLE: Final = re.compile(r"\$\{\w+\}")
+_COMMENT: Final = re.compile(r"(?:^|(?<=\s))#")
+_TO_THE_END: Final = 1 << 30
+
+# By the number of a line, from 0 on: columns, the last one of each not in it.
+type _Spans = dict[int, list[tuple[int, int]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,41 +39,64 @@ class Line:
     text: str
 
 
-def masked(text: str) -> list[Line]:
-    """The lines of a file, without what is secret in them."""
-    made, deeper = [], -1
-    for number, line in enumerate(text.splitlines(), 1):
-        indent = len(line) - len(line.lstrip())
-        if deeper >= 0 and line.strip() and indent > deeper:
-            made.append(Line(number, " " * indent + HIDDEN))
-            continue
-        deeper = -1
-        made.append(Line(number, _masked_line(line)))
-        # What a secret's key has below it: a block scalar, a value on the next line; and every
-        # header of an export.
-        found = _own_key(line)
-        if _HEADERS.match(line) or (found and (not found[1] or _BLOCK.fullmatch(found[1]))):
-            deeper = indent
-    return made
+def masked(text: str) -> list[Line] | None:
+    """The lines of a file, without what is secret in them; None where it cannot be read, so that
+    nobody knows what is."""
+    mistakes: list[str] = []
+    root = compose(text, lambda line, column, message: mistakes.append(message))
+    if root is None and mistakes:
+        return None
+    secret: _Spans = defaultdict(list)
+    values: _Spans = defaultdict(list)
+    for node, is_secret in _scalars(root, False) if root else ():
+        _add(values, node)
+        if is_secret and not _VARIABLE.fullmatch(node.value):
+            _add(secret, node)
+    return [
+        Line(number + 1, _masked(line, secret.get(number, []), values.get(number, [])))
+        for number, line in enumerate(text.splitlines())
+    ]
 
 
-def _own_key(line: str) -> re.Match[str] | None:
-    return re.match(rf"[\s#-]*[\"']?[\w-]*(?:{_KEYS})[\"']?\s*:\s*(.*)$", line, re.IGNORECASE)
+def _scalars(node: yaml.Node, secret: bool) -> Iterator[tuple[yaml.ScalarNode, bool]]:
+    """Every scalar below a node, and whether it is secret."""
+    if isinstance(node, yaml.ScalarNode):
+        yield node, secret
+    elif isinstance(node, yaml.SequenceNode):
+        for child in node.value:
+            yield from _scalars(child, secret)
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield from _scalars(key, False)
+            name = key.value if isinstance(key, yaml.ScalarNode) else ""
+            yield from _scalars(value, secret or name == _HEADERS or bool(_KEY.fullmatch(name)))
 
 
-def _masked_line(line: str) -> str:
-    if found := _HEADERS.match(line):
-        rest = line[found.end() :]
-        return line[: found.end()] + (f" {HIDDEN}" if rest.strip() else "")
-    line = re.sub(r"(\bheaders\s*:\s*)\{[^}]*\}?", rf"\1{{{HIDDEN}}}", line)
-    line = _KEY.sub(_hide, line)
-    return _USER_INFO.sub(rf"\g<scheme>{HIDDEN}@", line)
+def _add(spans: _Spans, node: yaml.Node) -> None:
+    begin, end = node.start_mark, node.end_mark
+    for line in range(begin.line, end.line + 1):
+        first = begin.column if line == begin.line else 0
+        last = end.column if line == end.line else _TO_THE_END
+        spans[line].append((first, last))
 
 
-def _hide(found: re.Match[str]) -> str:
-    if _NOT_SECRET.fullmatch(found["value"].strip("\"' ")) or _NOT_SECRET.match(found["key"]):
-        return found[0]
-    return found["key"] + HIDDEN
+def _masked(line: str, secret: list[tuple[int, int]], values: list[tuple[int, int]]) -> str:
+    comment = next(
+        (
+            found.start()
+            for found in _COMMENT.finditer(line)
+            if not any(first <= found.start() < last for first, last in values)
+        ),
+        len(line),
+    )
+    rest = _IN_COMMENT.sub(rf"\1{HIDDEN}", line[comment:])
+    line = line[:comment]
+    for first, last in sorted(secret, reverse=True):
+        piece = line[first:last]
+        if piece.strip():
+            space = piece[: len(piece) - len(piece.lstrip())]
+            line = f"{line[:first]}{space}{HIDDEN}{line[last:]}"
+    return _USER_INFO.sub(rf"\1{HIDDEN}@", line + rest)
 
 
 def labels(files: Iterable[str]) -> dict[str, str]:

@@ -105,8 +105,12 @@ async def ledger_error(request: Request, error: Exception) -> HTMLResponse:
 
 
 async def server_error(request: Request, error: Exception) -> HTMLResponse:
-    """What went wrong is in the log, by uvicorn."""
-    return failure(request, 500, "")
+    """What went wrong is in the log, by uvicorn. No middleware sees this answer."""
+    from rtcguard.web.middleware import protect  # it is made with this module
+
+    made = failure(request, 500, "")
+    protect(made.headers, visitor_of(request))
+    return made
 
 
 def failure(request: Request, status: int, reason: str) -> HTMLResponse:

@@ -31,11 +31,17 @@ INBOUND: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """`state`: good, warn or off."""
+    """`state`: good, watch (monitor mode), warn (not confirmed) or off."""
 
     name: str
     state: str
     text: str
+
+    @property
+    def word(self) -> str:
+        return {"good": "in force", "watch": "only watches", "warn": "not confirmed", "off": "off"}[
+            self.state
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,7 @@ def _look(store: Store, client: str, now: float) -> Known:
 def rings(config: Config, visitor: Visitor, known: Known) -> list[Ring]:
     """What each ring does for this client."""
     watches = "; in monitor mode it only watches" if config.mode == "monitor" else ""
-    acts = "warn" if config.mode == "monitor" else "good"
+    acts = "watch" if config.mode == "monitor" else "good"
     page = Ring("1, page", "off", "The page guard is switched off (page.guard: false).")
     if config.page.guard:
         text = "No page's guard has reported in for this client in 24 hours"

@@ -37,6 +37,9 @@ def _read(config: Config) -> list[File]:
             made.append(File(label, path, [], 0, True))
             continue
         lines = masked(text)
+        if lines is None:
+            made.append(File(label, path, [], 0, True))
+            continue
         stands = {line.number: line.text for line in lines}
         changed = any(
             rule.name not in stands.get(rule.line, "") for rule in config.rules if rule.file == path
