@@ -55,7 +55,7 @@ RESTARTS: Final[dict[str, tuple[str, ...]]] = {
     "ledger.addresses": _ALL,
     "exports": ("export",),
     "metrics.listen": ("export", "stun", "sinkhole", "proxy"),
-    "web.listen": ("proxy", "site"),
+    "web.listen": ("proxy", "site", "gateway"),
 }
 
 

@@ -42,7 +42,10 @@ _WAYS: Final = {
     "mask-h2.icloud.com": "iCloud Private Relay would go past the proxy and this sinkhole",
 }
 MOST_LED: Final = 256
-SITE: Final = "rtcguard.test"  # the local site, answered by the proxy; RFC 6761: nobody has it
+# The local site, answered by the proxy. RFC 6761: nobody has the name. RFC 5737: nobody has the
+# address, which a client connects to whose TCP is led to the proxy whatever the address is.
+SITE: Final = "rtcguard.test"
+SITE_ADDRESS: Final = "192.0.2.80"
 
 
 @lru_cache(maxsize=1)

@@ -260,7 +260,7 @@ class _Writer:
         )
 
     def _guard(self) -> Iterator[str]:
-        """Nobody but the clients may use the proxy and the responder."""
+        """Nobody but the clients may use the proxy, the local site and the responder."""
         config, transparent = self._config, self._gateway.transparent_port
         tcp = {port for _, port in config.stun.listen}
         udp = set(tcp)
@@ -269,6 +269,8 @@ class _Writer:
             udp.add(port)
         if self._gateway.interfaces:
             tcp.add(config.listen[1])
+            if config.web.listen is not None:
+                tcp.add(config.web.listen[1])
         if self._gateway.transparent:
             tcp.add(transparent)
         inside = f"iifname != {_names(('lo', *self._gateway.interfaces))}"

@@ -24,10 +24,10 @@ import dns.rdatatype
 import dns.reversename
 
 from rtcguard.ice import address as addresses
-from rtcguard.network import answers
+from rtcguard.network import answers, firewall
 from rtcguard.network.answers import Answer, plain
 from rtcguard.network.exchange import addressed, bare, denied, respond
-from rtcguard.network.names import Known, Names, decide, subject_of
+from rtcguard.network.names import SITE, SITE_ADDRESS, Known, Names, decide, subject_of
 from rtcguard.policy.decide import Decision
 from rtcguard.policy.model import Policy
 from rtcguard.policy.record import Record
@@ -68,9 +68,11 @@ def judge(
     names: Names,
     policy: Policy,
     minute: int,
+    *,
+    led: bool = False,
 ) -> Judged:
     """Judges one query of `client`, which was sent to the address `local`, in a minute of the
-    week (`Subject`)."""
+    week (`Subject`). `led`: whatever the client connects to, it comes to the proxy."""
     asked = query.question[0]
     if query.edns > 0:
         return Judged(bare(query, dns.rcode.BADVERS))
@@ -79,7 +81,9 @@ def judge(
     name, config = plain(asked.name), policy.config
     if config.mode == "enforce" and _RESOLVER.fullmatch(name):
         return Judged(denied(query, dns.rcode.NOERROR))
-    if _NOWHERE.fullmatch(name) or _is_of_this_network(name, policy):
+    if name == SITE and (led or (firewall.wanted(config) and config.gateway.transparent)):
+        return Judged(addressed(query, [SITE_ADDRESS]))
+    if name == SITE or _NOWHERE.fullmatch(name) or _is_of_this_network(name, policy):
         return Judged(denied(query, dns.rcode.NXDOMAIN))
     known = names.known(name)
     if known is None:

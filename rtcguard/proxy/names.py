@@ -12,6 +12,7 @@ import dns.message
 from mitmproxy import ctx
 from mitmproxy.dns import DNSFlow, DNSMessage
 from mitmproxy.net.dns import response_codes
+from mitmproxy.proxy import mode_specs
 
 from rtcguard.errors import ParseError
 from rtcguard.ice import address as addresses
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 # In a flow's metadata: the policy, and what `judge` said of its query by it.
 _JUDGED: Final = "rtcguard.judged"
+_TAKE_TCP: Final = (mode_specs.WireGuardMode, mode_specs.TunMode, mode_specs.LocalMode)
 
 
 class NameJudge:
@@ -84,7 +86,9 @@ class NameJudge:
 
     def _judge(self, query: dns.message.QueryMessage, flow: DNSFlow) -> sinkhole.Judged:
         client, local = _parties(flow)
-        return sinkhole.judge(query, client, local, self._names, self._policy, minute_of_week())
+        led = isinstance(flow.client_conn.proxy_mode, _TAKE_TCP)
+        names, policy, minute = self._names, self._policy, minute_of_week()
+        return sinkhole.judge(query, client, local, names, policy, minute, led=led)
 
     def _query(self, flow: DNSFlow) -> dns.message.QueryMessage:
         query = exchange.parse(flow.request.packed)

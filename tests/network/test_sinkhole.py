@@ -27,6 +27,7 @@ from rtcguard.network.sinkhole import Judged
 from rtcguard.policy.load import load
 from rtcguard.policy.model import (
     Config,
+    Gateway,
     Policy,
     Relay,
     RelayServer,
@@ -70,6 +71,26 @@ def judge(
     of = of or policy()
     names = names or names_of(of.config)
     return sinkhole.judge(query(name, rdtype, use_edns=0, **how), client, local, names, of, -1)
+
+
+def test_the_local_site_is_nowhere_but_where_all_tcp_is_led_to_the_proxy() -> None:
+    for name in ("rtcguard.test", "RTCguard.test."):
+        assert rcode(judge(name)) == "NXDOMAIN"
+        led = policy(gateway=Gateway(interfaces=("lan0",), transparent=True))
+        assert given_addresses(judge(name, of=led)) == ["192.0.2.80"]
+        assert (
+            rcode(judge(name, "AAAA", of=led)),
+            given_addresses(judge(name, "AAAA", of=led)),
+        ) == (
+            "NOERROR",
+            [],
+        )
+        past = policy(gateway=Gateway(interfaces=("lan0",)))
+        assert rcode(judge(name, of=past)) == "NXDOMAIN"
+        asked, of = query(name, use_edns=0), policy()
+        taken = sinkhole.judge(asked, CLIENT, LOCAL, names_of(of.config), of, -1, led=True)
+        assert given_addresses(taken) == ["192.0.2.80"]
+    assert rcode(judge("www.rtcguard.test")) == "on"
 
 
 def rcode(judged: Judged) -> str:
