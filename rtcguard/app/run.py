@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
-from rtcguard.app import control, exporting, signals
+from rtcguard.app import control, desktop, exporting, signals
 from rtcguard.app.parts import parts
 from rtcguard.app.processes import Settings
 from rtcguard.app.reading import Source
@@ -14,7 +14,7 @@ from rtcguard.app.reload import Reloader
 from rtcguard.app.signals import Signals
 from rtcguard.app.supervisor import Supervisor
 from rtcguard.app.watching import EVERY
-from rtcguard.errors import StartError
+from rtcguard.errors import RtcguardError, StartError
 from rtcguard.ice.address import host_port
 from rtcguard.network import firewall
 from rtcguard.proxy import confirmed, modes
@@ -24,7 +24,8 @@ logger = logging.getLogger(__name__)
 
 def run(source: Source, say: Callable[[str], None]) -> int:
     """Runs until SIGINT or SIGTERM; the exit code is 2 where the configuration that is in its files
-    then was refused. Raises RtcguardError where it cannot begin or go on."""
+    then was refused, 1 where the desktop's proxy could not be put back. Raises RtcguardError where
+    it cannot begin or go on."""
     settings = source.read()
     with signals.caught() as caught, control.listening(source.state.folder) as listener:
         supervisor = Supervisor(settings, caught)
@@ -43,9 +44,14 @@ def run(source: Source, say: Callable[[str], None]) -> int:
             say("ready")
             _watch(reloader, caught, listener)
         except signals.Ended:
-            return StartError.exit_code if reloader.refused else 0
+            code = StartError.exit_code if reloader.refused else 0
         finally:
             supervisor.stop()
+        # Only where the end was asked for, and by the instance that this folder belongs to: after
+        # any other end the desktop still leads here, and nothing goes around.
+        if listener is not None and not desktop.let_go(source.state, say):
+            code = code or RtcguardError.exit_code
+        return code
 
 
 def _watch(reloader: Reloader, caught: Signals, listener: socket.socket | None) -> NoReturn:
@@ -94,6 +100,7 @@ def describe(settings: Settings) -> Iterator[str]:
         number, file = len(settings.policy.users), config.users.file
         yield f"users   {number}, in {file}: clients have to give a name and a password"
     yield from exporting.describe(config)
+    yield from desktop.describe(state, settings.listen)
     if not settings.policy.servers:
         yield "relay   none: calls will not connect until relay.servers names a TURN server"
     yield f"policy  {settings.policy.version}"
