@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "web": "Print the token of the local site.",
     "turn": "Set up the approved TURN server, or make credentials for it.",
     "proxy": "Set the desktop's proxy to rtcguard, and put it back.",
+    "ca": "Have this machine trust rtcguard's authority, or no longer.",
     "browser-policy": "Print or install the policy that keeps a browser to the proxy.",
 }
 

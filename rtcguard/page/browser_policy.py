@@ -34,8 +34,10 @@ def policies(browser: Browser, proxy: str, authority: Authority | None = None) -
 
 def is_ours(browser: Browser, found: object) -> bool:
     """Whether what was read from a policy file is what `policies` makes, for whatever proxy and
-    authority: these policies and no others."""
-    known = (policies(browser, ""), policies(browser, "", Authority("", "")))
+    authority, or what `rtcguard ca install` has written alone: these policies and no others."""
+    known = [policies(browser, ""), policies(browser, "", Authority("", ""))]
+    if browser == "firefox":
+        known.append({"policies": {"Certificates": {"Install": [""]}}})  # `rtcguard ca install`
     return any(_same_keys(found, made) for made in known)
 
 
