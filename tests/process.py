@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
@@ -59,19 +59,23 @@ def free_udp_port() -> int:
                 return port
 
 
-def environment(state: Path) -> dict[str, str]:
-    return {**os.environ, "RTCGUARD_STATE_DIR": str(state)}
+def environment(state: Path, variables: Mapping[str, str] = os.environ) -> dict[str, str]:
+    return {**variables, "RTCGUARD_STATE_DIR": str(state)}
 
 
 def rtcguard(
-    arguments: Sequence[str], state: Path, *, stdin: bytes = b""
+    arguments: Sequence[str],
+    state: Path,
+    *,
+    stdin: bytes = b"",
+    variables: Mapping[str, str] = os.environ,
 ) -> subprocess.CompletedProcess[bytes]:
-    """One command to its end."""
+    """One command to its end; `variables` are those of its session."""
     return subprocess.run(
         [sys.executable, "-m", "rtcguard", *arguments],
         input=stdin,
         capture_output=True,
-        env=environment(state),
+        env=environment(state, variables),
         timeout=60,
         check=False,
     )
@@ -84,6 +88,7 @@ def running(
     *arguments: str,
     within: Sequence[str] = (),
     host: str = "127.0.0.1",
+    variables: Mapping[str, str] = os.environ,
 ) -> Iterator[Running]:
     """`rtcguard run` with this configuration (without its version, stun and web), on a free port;
     `within` is what runs it elsewhere, as `ip netns exec` does."""
@@ -100,7 +105,7 @@ def running(
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            env=environment(folder / "state"),
+            env=environment(folder / "state", variables),
         )
     run = Running(process, port, folder / "state", log)
     try:

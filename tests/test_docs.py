@@ -13,6 +13,7 @@ from rtcguard.policy import load as loader
 from rtcguard.policy.export import JsonLines, OpenTelemetry
 from rtcguard.policy.model import Config, RelayServer
 from rtcguard.policy.rule import Match
+from tests.desktop.session import COMMANDS as COMMANDS_OF_DESKTOPS
 from tests.lab.requirements import COMMANDS as COMMANDS_OF_LAB
 
 ROOT = Path(__file__).parent.parent
@@ -46,7 +47,8 @@ def test_personal_is_the_default_in_words() -> None:
 
 def test_the_setup_installs_what_the_lab_needs() -> None:
     script = (ROOT / ".ci" / "lab-packages").read_text()
-    assert not [package for package in COMMANDS_OF_LAB.values() if f":{package}" not in script]
+    packages = {*COMMANDS_OF_LAB.values(), *COMMANDS_OF_DESKTOPS.values()}
+    assert not [package for package in packages if f":{package}" not in script]
 
 
 def keys(value: Any) -> set[str]:

@@ -59,8 +59,9 @@ class Macos:
                 case "bypass":
                     made[key] = _LOOPBACK
                 case _:
-                    # These go before the proxies above, or are taken for what is not HTTP.
-                    made[key] = "off"
+                    # These go before the proxies above, or are taken for what is not HTTP. What
+                    # is turned off keeps its place.
+                    made[key] = f"off {(value or '').partition(' ')[2]}".strip()
         return made
 
     def direct(self, now: Values) -> Values:
