@@ -72,7 +72,12 @@ class SystemStore:
         if not machine.is_root:
             raise NeedsRoot(f"{self.layout.folder}: only root may write there")
         path = f"{self.layout.folder}/{ours.label}.crt"  # Debian takes no other ending
-        machine.perform([Write(path, ours.pem), Run(self.layout.update)])
+        machine.perform([Write(path, ours.pem)])
+        try:
+            machine.perform([Run(self.layout.update)])
+        except DesktopError:
+            machine.perform([Write(path, None)])
+            raise
         if not self.look(machine, ours).trusted:
             raise DesktopError(
                 f"`{' '.join(self.layout.update)}` did not take {path} into {self.layout.bundle}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
@@ -138,13 +138,16 @@ class FirefoxTabs:
 
 
 @contextmanager
-def running_firefox(folder: Path, preferences: Preferences) -> Iterator[Tabs]:
-    """A Firefox of its own, with its home, its profile and its output in this folder."""
+def running_firefox(
+    folder: Path, preferences: Preferences, *, within: Sequence[str] = ()
+) -> Iterator[Tabs]:
+    """A Firefox of its own, with its home, its profile and its output in this folder; `within` is
+    what runs it elsewhere."""
     write_profile(folder / "profile", preferences)
     log = folder / "firefox.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command_line(folder / "profile"),
+            [*within, *command_line(folder / "profile")],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
