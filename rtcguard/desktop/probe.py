@@ -5,7 +5,7 @@ from http.client import HTTPConnection, HTTPException
 from typing import Final, Literal
 
 from rtcguard.policy.model import HostPort
-from rtcguard.web.site import HOST
+from rtcguard.web.hand_over import HOST
 
 Answering = Literal["rtcguard", "something else", "nothing"]
 _SECONDS: Final = 3.0
