@@ -41,6 +41,12 @@ def listening(folder: Path) -> Iterator[socket.socket | None]:
             Path(path).unlink(missing_ok=True)
 
 
+def is_running(folder: Path) -> bool:
+    """Whether an instance with this folder runs."""
+    with _place(folder) as path:
+        return _is_answered(path)
+
+
 def answer(listener: socket.socket, reload: Callable[[], Outcome]) -> None:
     """Lets in who is there, and answers. Who has gone meanwhile does not matter."""
     with contextlib.suppress(OSError):

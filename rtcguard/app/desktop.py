@@ -1,5 +1,6 @@
 """The desktop's proxy while `rtcguard run` runs: told of at the start, put back at the end."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 
 from rtcguard.app.settings import State
@@ -24,6 +25,18 @@ def describe(state: State, listen: HostPort) -> Iterator[str]:
                 yield f"desktop {desktop.name} leads here{'' if kept.stay else ' until the end'}"
     except StartError as error:
         yield f"desktop {error}"
+
+
+def left(state: State) -> Iterator[str]:
+    """What to know of the desktop after an end that nobody asked for."""
+    from rtcguard.desktop import proxy
+
+    with contextlib.suppress(StartError):  # the error that ended the run is the one to tell
+        for desktop, _ in proxy.remembered(state.folder):
+            yield (
+                f"desktop {desktop.name} still leads here, so that nothing goes around; `rtcguard "
+                "proxy off` puts back what was before"
+            )
 
 
 def let_go(state: State, say: Callable[[str], None]) -> bool:

@@ -45,6 +45,10 @@ def run(source: Source, say: Callable[[str], None]) -> int:
             _watch(reloader, caught, listener)
         except signals.Ended:
             code = StartError.exit_code if reloader.refused else 0
+        except RtcguardError:
+            for line in desktop.left(source.state):
+                say(line)
+            raise
         finally:
             supervisor.stop()
         # Only where the end was asked for, and by the instance that this folder belongs to: after

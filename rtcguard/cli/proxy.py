@@ -37,10 +37,12 @@ for_option = click.option(
 def command() -> None:
     """Lead this desktop's traffic to rtcguard, and put back what was set before.
 
-    GNOME and the desktops that share its settings, KDE, macOS and Windows are found by themselves;
-    where there is none of them, an environment file is written for the sessions to come. Browsers
-    that use the system's proxy setting then come through rtcguard; while it does not run, they
-    reach nothing. macOS and Windows follow their makers' documentation and were not run.
+    GNOME and the desktops that share its settings, KDE, macOS and Windows are found by themselves.
+    Where there is none of them, variables are written into ~/.config/environment.d, which sessions
+    that systemd starts read when they begin; for others, read that file in ~/.profile.
+
+    Browsers that use the system's proxy setting then come through rtcguard; while it does not run,
+    they reach nothing. macOS and Windows follow their makers' documentation and were not run.
 
     Exit codes: 0 all is as was asked for, 1 something is not, 2 usage or configuration.
     """
@@ -59,7 +61,7 @@ def on(config: Path | None, proxy: HostPort | None, names: tuple[str, ...], stay
     that nothing goes out around it. Hosts that went past the proxy before do not any more, but for
     the loopback.
     """
-    from rtcguard.app import settings
+    from rtcguard.app import control, settings
     from rtcguard.desktop import proxy as desktop
     from rtcguard.desktop.probe import probe
 
@@ -70,6 +72,12 @@ def on(config: Path | None, proxy: HostPort | None, names: tuple[str, ...], stay
     good = _print(desktop.on(machine, state.folder, chosen, place, stay))
     if good and probe(place) != "rtcguard":
         click.echo("rtcguard does not answer there yet: start it with `rtcguard run`", err=True)
+    elif good and not stay and not control.is_running(state.folder):
+        click.echo(
+            "the rtcguard that answers there has another state folder (another user's, or a "
+            "service's): it does not undo this when it stops, `rtcguard proxy off` does",
+            err=True,
+        )
     sys.exit(0 if good else 1)
 
 

@@ -58,9 +58,10 @@ class ThisMachine:
                 [command, *argv[1:]],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                text=True,
-                errors="replace",
-                env={**self.environment, "LC_ALL": "C"},
+                # What was set before has to come out as it is, and go in again.
+                encoding="oem" if sys.platform == "win32" else "utf-8",
+                errors="surrogateescape",
+                env={**self.environment, "LC_ALL": "C.UTF-8"},
                 timeout=_SECONDS,
                 start_new_session=True,  # none asks for a password on the terminal
             )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rtcguard.app.desktop import describe, let_go
+from rtcguard.app.desktop import describe, left, let_go
 from rtcguard.app.settings import State
 from rtcguard.desktop import memory
 from rtcguard.desktop.proxy import DESKTOPS, on
@@ -60,6 +60,15 @@ def test_a_run_that_listens_elsewhere_says_so(state: State) -> None:
     led_here(state)
     (line,) = describe(state, ("127.0.0.1", 9))
     assert "gnome leads to 127.0.0.1:8080, where this does not listen" in line
+
+
+def test_after_another_end_it_stays_and_is_said(state: State) -> None:
+    assert not list(left(state))
+    led_here(state)
+    (line,) = left(state)
+    assert line.startswith("desktop gnome still leads here") and "`rtcguard proxy off`" in line
+    (state.folder / memory.NAME).write_text("{}")
+    assert not list(left(state))
 
 
 def test_nobody_listens_to_what_is_said(state: State) -> None:

@@ -226,9 +226,6 @@ def test_chromium_opens_pages_without_a_warning(guarded: User, run: Running) -> 
         opened()
     assert guarded.ca("install", "--for", "nss")[0] == 0
     assert "comes through rtcguard" in opened()
-    assert guarded.ca("remove", "--for", "nss")[0] == 0
-    with pytest.raises(BrowserError, match="ERR_CERT_AUTHORITY_INVALID"):
-        opened()
 
 
 def test_firefox_opens_pages_without_a_warning(guarded: User, run: Running) -> None:
@@ -250,11 +247,10 @@ def test_firefox_opens_pages_without_a_warning(guarded: User, run: Running) -> N
 
     with pytest.raises(BrowserError, match="SEC_ERROR_UNKNOWN_ISSUER"):  # the control
         opened()
-    for kind in ("firefox", "firefox-policy"):
+    for kind in ("firefox-policy", "firefox"):
         assert guarded.ca("install", "--for", kind)[0] == 0
         assert "comes through rtcguard" in opened()
         # What the policy has put into the profile is the profile's own to remove.
         code, out, _ = guarded.ca("remove", "--for", "firefox", "--for", "firefox-policy")
         assert code == 0 and f"firefox {profile}: removed" in out
-    with pytest.raises(BrowserError, match="SEC_ERROR_UNKNOWN_ISSUER"):
-        opened()
+        assert guarded.ca("status", "--for", "firefox", "--for", "firefox-policy")[0] == 1

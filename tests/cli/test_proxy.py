@@ -17,7 +17,7 @@ from tests.browsers.environment import BrowserError
 from tests.browsers.tab import ChromiumTabs
 from tests.desktop.session import command, session
 from tests.lab.browser import CHROMIUM, QUIET
-from tests.origin import free_port
+from tests.origin import free_port, serve
 from tests.process import Running, rtcguard, running
 
 SCHEMA = "org.gnome.system.proxy"
@@ -78,6 +78,12 @@ def test_after_a_kill_it_stays_for_the_next_run_or_off(gnome: Session) -> None:
         run.process.kill()
         run.process.wait()
     assert gnome.mode == "'manual'"
+    with serve() as origin:  # one that cannot begin, either
+        listen = ["run", "--listen", f"127.0.0.1:{origin.port}"]
+        failed = rtcguard(listen, gnome.folder / "state", variables=gnome.variables)
+        assert failed.returncode == 2
+        assert b"desktop gnome still leads here" in failed.stdout
+    assert gnome.mode == "'manual'"
     with running(gnome.folder, "", "--listen", f"127.0.0.1:{run.port}",
                  variables=gnome.variables) as again:  # fmt: skip
         assert "desktop gnome leads here until the end" in again.lines
@@ -115,10 +121,17 @@ def test_chromium_comes_through_by_the_setting_alone(gnome: Session) -> None:
         assert "comes through rtcguard" in shown()
 
 
+def test_on_with_a_run_of_somebody_else(gnome: Session) -> None:
+    """It will not undo what is remembered elsewhere, and that is said."""
+    with running(gnome.folder / "other", variables=gnome.variables) as run:
+        code, _, err = gnome.proxy("on", "--proxy", f"127.0.0.1:{run.port}")
+        assert code == 0 and "has another state folder" in err
+        assert run.stop() == 0
+    assert gnome.mode == "'manual'"
+
+
 def test_status_of_a_stranger(gnome: Session) -> None:
     """Something answers there that is no proxy of ours."""
-    from tests.origin import serve
-
     with serve() as origin:
         place = f"127.0.0.1:{origin.port}"
         code, _, err = gnome.proxy("on", "--proxy", place)

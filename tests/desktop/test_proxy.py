@@ -21,7 +21,7 @@ OURS = ("127.0.0.1", 8080)
 GNOME = "org.gnome.system.proxy"
 KIOSLAVERC = """\
 [Proxy Settings]
-NoProxyFor=*.corp.example
+NoProxyFor=*.corp.example,*.bücher.example
 ProxyType=2
 Proxy Config Script=http://corp.example/proxy.pac
 httpProxy=http://corp.example 3128
@@ -67,7 +67,7 @@ def gnome(folder: Path, variables: dict[str, str]) -> Case:
 
     gsettings("set", GNOME, "autoconfig-url", "http://corp.example/proxy.pac")
     gsettings("set", GNOME, "mode", "auto")
-    gsettings("set", GNOME, "ignore-hosts", "['*.corp.example']")
+    gsettings("set", GNOME, "ignore-hosts", "['*.bücher.example', \"it's\"]")
     gsettings("set", f"{GNOME}.socks", "host", "socks.corp.example")
     return Case(
         machine(folder, variables),
