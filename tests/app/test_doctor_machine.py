@@ -24,6 +24,7 @@ from rtcguard.app import relay
 from rtcguard.app.doctor import (
     authority,
     configuration,
+    desktop,
     gateway,
     ledger,
     pages,
@@ -70,7 +71,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
             f'stun: {{listen: ["127.0.0.1:{stun}"]}}\n'
             f'sinkhole: {{listen: "127.0.0.1:{resolver}", upstream: "127.0.0.1:{zone.port}"}}\n'
             f"exports: [{{to: jsonl, file: {folder / 'out.jsonl'}}}]\n"
-            f"metrics: {{listen: 127.0.0.1:{free_port()}}}\nweb: {{listen: null}}\n"
+            f"metrics: {{listen: 127.0.0.1:{free_port()}}}\n"
+            f"web: {{listen: 127.0.0.1:{free_port()}}}\n"
         )
         with running(folder, text) as run:
             yield Whole(run, f"listen: 127.0.0.1:{run.port}\n{text}", zone)
@@ -84,8 +86,13 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledger, "_PATIENCE", 0.5)
 
 
-def test_all_that_works_and_what_is_off(whole: Whole, tmp_path: Path) -> None:
+def test_all_that_works_and_what_is_off(
+    whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By the command itself; this system does not trust the authority, until it is told to."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("XDG_CURRENT_DESKTOP", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
     file = tmp_path / "doctor.yaml"
     file.write_text(f"version: 1\n{whole.text}")
     made = rtcguard(["doctor", "--config", str(file), "--json"], whole.run.state)
@@ -96,7 +103,8 @@ def test_all_that_works_and_what_is_off(whole: Whole, tmp_path: Path) -> None:
         by_name.setdefault(row["check"], []).append(row["status"])
     config = whole.setup(tmp_path).policy.config
     stun, resolver = config.stun.listen[0][1], config.sinkhole.listen[0][1]
-    assert config.metrics.listen is not None
+    assert config.metrics.listen is not None and config.web.listen is not None
+    assert set(by_name.pop("browsers' stores")) <= {"off", "warning"}  # as browsers are there
     assert by_name == {
         "configuration": ["ok"],
         "state folder": ["ok"],
@@ -104,7 +112,8 @@ def test_all_that_works_and_what_is_off(whole: Whole, tmp_path: Path) -> None:
         "certificate authority": ["ok", "ok"],
         "TLS through the proxy": ["ok", "warning"],
         f"proxy 127.0.0.1:{whole.run.port}": ["ok"] * 5,
-        "site": ["off"],
+        f"site 127.0.0.1:{config.web.listen[1]}": ["ok"],
+        "desktop's proxy": ["off"],
         f"metrics 127.0.0.1:{config.metrics.listen[1]}": ["ok"],
         f"STUN 127.0.0.1:{stun}": ["ok"] * 3,
         f"DNS 127.0.0.1:{resolver}": ["ok"] * 4,
@@ -126,6 +135,46 @@ def test_a_system_that_trusts_the_authority(
     found = examine(authority.checks(setup))
     found.the("ok", "store trusts it")
     assert not found.of("warning")
+
+
+def test_this_machine_s_browsers(
+    whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Led to the proxy and trusting its authority, by the commands for it."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("XDG_CURRENT_DESKTOP", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "SUDO_USER"):
+        monkeypatch.delenv(name, raising=False)
+    setup, file = whole.setup(tmp_path), tmp_path / "doctor.yaml"
+
+    def look() -> doctoring.Found:
+        return examine(desktop.checks(setup))
+
+    found = look()
+    assert found.passed
+    assert "rtcguard proxy on" in found.the("off", "does not lead to rtcguard").next
+    assert "rtcguard ca install --for nss" in found.the("warning", "/nssdb: not there").next
+    for command in (["proxy", "on", "--config", str(file)], ["ca", "install", "--for", "nss"]):
+        made = rtcguard(command, whole.run.state)
+        assert made.returncode == 0, made.stderr
+    found = look()
+    found.the("ok", "leads to rtcguard")
+    found.the("ok", "/nssdb: trusted")
+    set_ = tmp_path / ".config/environment.d/rtcguard.conf"
+    led = set_.read_text()
+    set_.write_text(led.replace(f":{whole.run.port}", ":3128"))
+    assert "proxy off" in look().the("warning", "was changed after").next
+    set_.write_text(led)
+    moved = whole.text.replace(f"listen: 127.0.0.1:{whole.run.port}\n", "")
+    setup = setup_of(tmp_path, moved, whole.run.state)
+    look().the("warning", "`listen` is 127.0.0.1:8080 now")
+    file.write_text(f"version: 1\n{whole.text}")
+    assert rtcguard(["proxy", "off", "--config", str(file)], whole.run.state).returncode == 0
+    setup = setup_of(tmp_path, "", tmp_path / "nothing")
+    look().the("failed", "no authority to trust")
+    monkeypatch.setenv("SUDO_USER", "somebody")
+    found = look()
+    assert len(found.rows) == 1
+    found.the("off", "without sudo")
 
 
 def test_nothing_runs(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ async def _handshakes(setup: Setup) -> Sequence[Result]:
             await _handshake(setup, own.port, ssl.create_default_context())
         except ssl.SSLCertVerificationError:
             what = "this system's own store does not trust it: programs that use the store fail"
-            step = f"add {setup.state.ca_certificate} to it; browsers may have a store of their own"
+            step = "rtcguard ca install --for system, as root; browsers may have their own store"
             return [*found, Result("warning", what, step)]
         except (OSError, EOFError) as error:
             return [*found, through.failed(error)]

@@ -7,6 +7,7 @@ from typing import Final
 from rtcguard.app.doctor import (
     authority,
     configuration,
+    desktop,
     gateway,
     ledger,
     pages,
@@ -23,6 +24,7 @@ _PARTS: Final[tuple[Callable[[Setup], Sequence[Check]], ...]] = (
     authority.checks,
     proxy.checks,
     pages.checks,
+    desktop.checks,
     responder.checks,
     sinkhole.checks,
     gateway.checks,
