@@ -54,6 +54,8 @@ _SECONDS: Final = {
     "tests/lab/test_demo.py": 25,
     "tests/ledger/fleet/test_outages.py": 30,
     "tests/page/test_guard_browser.py": 30,
+    "tests/web/test_accessible_browser.py": 30,
+    "tests/web/test_onboarding_browser.py": 30,
 }
 
 
