@@ -23,6 +23,7 @@ from tests.bench import (
     proxy,
     rewrite,
     scan,
+    site,
     startup,
     stun,
 )
@@ -34,6 +35,7 @@ _CASES: Final[dict[str, Callable[[Servers], Iterator[Line]]]] = {
     "rewrite": rewrite.run,
     "policy": policy.run,
     "ledger": ledger.run,
+    "site": site.run,
     "guard": guard.run,
     "proxy": proxy.run,
     "first_byte": first_byte.run,

@@ -27,7 +27,7 @@ from tests.bench.process import MEASURED_CORE, on_core
 from tests.bench.servers import Servers
 from tests.bench.table import BenchError, Line, compare, single
 
-_EVENTS: Final = int(os.environ.get("EVENTS", "500000"))
+EVENTS: Final = int(os.environ.get("EVENTS", "500000"))
 _WRITTEN: Final = 100_000  # events through a writer
 _SLOW: Final = 1.0  # seconds that a report may take
 _AT_ONCE: Final = 0.05  # seconds, for a page of the local site
@@ -51,7 +51,7 @@ def run(servers: Servers) -> Iterator[Line]:
         path = Path(os.environ.get("LEDGER", servers.folder / "ledger.sqlite3"))
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            office.fill(path, _EVENTS, time.time())
+            office.fill(path, EVENTS, time.time())
         began = time.perf_counter()
         store = Store.read_only(path)
         opened = time.perf_counter() - began

@@ -51,12 +51,12 @@ class Servers:
         return self._ready(argv, folder, port, LOAD_CORE)
 
     def rtcguard(
-        self, *, stun: int = 0, state: Path | None = None, measured: bool = False
+        self, *, stun: int = 0, state: Path | None = None, measured: bool = False, web: int = 0
     ) -> Server:
-        """`rtcguard run` with one worker; with `stun`, its responder listens at this port;
-        `measured`: with figures for Prometheus, and an export."""
+        """`rtcguard run` with one worker; with `stun`, its responder listens at this port, with
+        `web` its site; `measured`: with figures for Prometheus, and an export."""
         port, folder = free_port(), self._folder("rtcguard")
-        config = self._config(folder, stun)
+        config = self._config(folder, stun, web)
         if measured:
             with config.open("a") as file:
                 file.write(f"metrics: {{listen: '127.0.0.1:{free_port()}'}}\n")
@@ -108,16 +108,17 @@ class Servers:
         wait = functools.partial(_accepts, port)
         return Server(process, port, state, _or_stop(process, "listening port", wait))
 
-    def _config(self, folder: Path, stun: int) -> Path:
+    def _config(self, folder: Path, stun: int, web: int = 0) -> Path:
         """A usual configuration: one approved relay, with credentials of limited lifetime. The
         load is one source; what it may be answered in a second is more than any can be."""
         secret, file = folder / "turn.secret", folder / "rtcguard.yaml"
         secret.touch(mode=0o600)
         secret.write_text("a-secret-of-this-benchmark\n")
         listen = f'["127.0.0.1:{stun}"]' if stun else "[]"
+        site = f'"127.0.0.1:{web}"' if web else "null"
         file.write_text(f"""\
 version: 1
-web: {{listen: null}}
+web: {{listen: {site}}}
 relay:
   servers:
     - urls: ["turn:192.0.2.30:3478?transport=udp", "turns:192.0.2.30:443?transport=tcp"]

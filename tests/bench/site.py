@@ -1,0 +1,85 @@
+"""How long a page of the local site takes, over a ledger of millions: `LEDGER=FILE` names one, else
+`EVENTS=10000000` says how many there are to be."""
+
+import asyncio
+import contextlib
+import os
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Final
+
+from rtcguard.policy.model import Policy
+from rtcguard.web.app import bound, make, serve
+from rtcguard.web.pages import NAVIGATION
+from rtcguard.web.site import Site
+from tests.bench import ledger, office
+from tests.bench.process import MEASURED_CORE, on_core
+from tests.bench.servers import Servers, free_port
+from tests.bench.table import BenchError, Line, single
+
+_ROUNDS: Final = 9
+_AT_ONCE: Final = 0.05  # seconds
+
+
+def run(servers: Servers) -> Iterator[Line]:
+    path = Path(os.environ.get("LEDGER", servers.folder / "ledger.sqlite3"))
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        office.fill(path, ledger.EVENTS, time.time())
+    with on_core(MEASURED_CORE), _serving(path) as port:
+        for link in NAVIGATION:
+            yield single(
+                f"the page {link.path}, s", _took(port, link.path), "{:.3f}", None, _AT_ONCE
+            )
+    server = servers.rtcguard(web=free_port())
+    try:
+        page = "http://rtcguard.test/"
+        yield single(
+            f"{page} through the proxy, s", _took(server.port, page), "{:.3f}", None, _AT_ONCE
+        )
+    finally:
+        server.process.stop()
+
+
+def _took(port: int, target: str) -> float:
+    """The median, on one connection, after a first time."""
+    taken = []
+    with contextlib.closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        for _ in range(1 + _ROUNDS):
+            began = time.perf_counter()
+            connection.request("GET", target)
+            response = connection.getresponse()
+            response.read()
+            taken.append(time.perf_counter() - began)
+            if response.status != 200:
+                raise BenchError(f"{target}: {response.status}")
+    return statistics.median(taken[1:])
+
+
+@contextlib.contextmanager
+def _serving(path: Path) -> Iterator[int]:
+    """The site alone, which only reads the ledger: it may be somebody's own."""
+    site = Site(
+        policy=Policy(),
+        ledger=path,
+        ca_certificate=path.with_name("none.pem"),
+        key=b"",
+        token="",
+        proxy=("127.0.0.1", 8080),
+    )
+    loop, stopped = asyncio.new_event_loop(), asyncio.Event()
+    with bound(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(
+            target=loop.run_until_complete, args=(serve(make(site), listener, stopped),)
+        )
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            loop.call_soon_threadsafe(stopped.set)
+            thread.join()
+            loop.close()
