@@ -28,7 +28,7 @@ for_option = click.option(
 
 @click.group()
 def command() -> None:
-    """Have this machine trust rtcguard's authority, so that https:// pages open without a warning.
+    """Have this machine trust rtcguard's authority, or no longer.
 
     \b
     system          what programs of the system trust: Debian, Fedora, Arch and openSUSE (root),

@@ -27,7 +27,7 @@ COMMANDS: Final = {
     "demo": "Show a call without rtcguard and one with it, on this machine.",
     "web": "Print the token of the local site.",
     "turn": "Set up the approved TURN server, or make credentials for it.",
-    "proxy": "Set the desktop's proxy to rtcguard, and put it back.",
+    "proxy": "Lead this desktop's traffic to rtcguard, or no longer.",
     "ca": "Have this machine trust rtcguard's authority, or no longer.",
     "browser-policy": "Print or install the policy that keeps a browser to the proxy.",
 }

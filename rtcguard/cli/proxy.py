@@ -35,7 +35,7 @@ for_option = click.option(
 
 @click.group()
 def command() -> None:
-    """Lead this desktop's traffic to rtcguard, and put back what was set before.
+    """Lead this desktop's traffic to rtcguard, or no longer.
 
     GNOME and the desktops that share its settings, KDE, macOS and Windows are found by themselves.
     Where there is none of them, variables are written into ~/.config/environment.d, which sessions

@@ -9,7 +9,7 @@ from rtcguard.cli.options import config_option
 
 @click.group()
 def command() -> None:
-    """The local site: http://rtcguard.test/ for clients of the proxy, and its own port."""
+    """Print the token of the local site."""
 
 
 @command.command()
