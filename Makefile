@@ -6,7 +6,7 @@ CONFIG ?=
 TESTS ?= tests
 PROCESSES ?= 2
 
-.PHONY: run test setup check bench fuzz lab-packages clean
+.PHONY: run test setup check bench fuzz lab-packages man clean
 
 run: $(VENV)/.run
 	$(BIN)/rtcguard run $(if $(CONFIG),--config $(CONFIG))
@@ -26,6 +26,10 @@ bench: $(VENV)/.dev
 # A long look for what the tests do not find; SECONDS=8 is what they run.
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS))
+
+# The man page, of what the commands say of themselves; a test tells when it is out of date.
+man: $(VENV)/.dev
+	$(BIN)/python configs/deploy/man/make.py
 
 setup: $(VENV)/.dev lab-packages
 

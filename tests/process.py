@@ -17,6 +17,8 @@ from typing import Any
 
 from tests.origin import free_port
 
+HERE = (sys.executable, "-m", "rtcguard")  # as this checkout has it
+
 
 @dataclass
 class Running:
@@ -72,7 +74,7 @@ def rtcguard(
 ) -> subprocess.CompletedProcess[bytes]:
     """One command to its end; `variables` are those of its session."""
     return subprocess.run(
-        [sys.executable, "-m", "rtcguard", *arguments],
+        [*HERE, *arguments],
         input=stdin,
         capture_output=True,
         env=environment(state, variables),
@@ -89,9 +91,10 @@ def running(
     within: Sequence[str] = (),
     host: str = "127.0.0.1",
     variables: Mapping[str, str] = os.environ,
+    program: Sequence[str] = HERE,
 ) -> Iterator[Running]:
     """`rtcguard run` with this configuration (without its version, stun and web), on a free port;
-    `within` is what runs it elsewhere, as `ip netns exec` does."""
+    `within` is what runs it elsewhere, as `ip netns exec` does; `program` is another rtcguard."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "rtcguard.yaml"
     stun = "" if "stun:" in config else "stun: {listen: []}\n"
@@ -101,7 +104,7 @@ def running(
     command = ["run", "--config", str(file), "--listen", f"{host}:{port}", *arguments]
     with open(log, "w") as errors:
         process = subprocess.Popen(
-            [*within, sys.executable, "-m", "rtcguard", *command],
+            [*within, *program, *command],
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,

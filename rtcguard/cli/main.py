@@ -9,11 +9,13 @@ import sys
 from typing import Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from rtcguard import __version__
 from rtcguard.errors import ConfigError, RtcguardError
 
 COMMANDS: Final = {
+    "init": "Write a configuration to begin with, or print it.",
     "run": "Run the proxy, the STUN responder and the ledger.",
     "reload": "Have the running instance reload its configuration.",
     "filter": "Filter one payload from standard input to standard output.",
@@ -30,6 +32,7 @@ COMMANDS: Final = {
     "proxy": "Lead this desktop's traffic to rtcguard, or no longer.",
     "ca": "Have this machine trust rtcguard's authority, or no longer.",
     "browser-policy": "Print or install the policy that keeps a browser to the proxy.",
+    "completion": "Print the completion for a shell.",
 }
 
 
@@ -48,6 +51,15 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         return load(cmd_name)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """As click's own, but from the table: who presses Tab does not wait for every module."""
+        named = [
+            CompletionItem(name, help=line)
+            for name, line in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*named, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
