@@ -6,7 +6,7 @@ CONFIG ?=
 TESTS ?= tests
 PROCESSES ?= 2
 
-.PHONY: run test setup check bench fuzz lab-packages man clean
+.PHONY: run test setup check bench fuzz lab-packages man deb deb-test clean
 
 run: $(VENV)/.run
 	$(BIN)/rtcguard run $(if $(CONFIG),--config $(CONFIG))
@@ -30,6 +30,14 @@ fuzz: $(VENV)/.dev
 # The man page, of what the commands say of themselves; a test tells when it is out of date.
 man: $(VENV)/.dev
 	$(BIN)/python configs/deploy/man/make.py
+
+# The Debian package, for the distribution that has this Python (configs/deploy/deb/build says more).
+deb: $(VENV)/.python
+	PYTHON=$${PYTHON:-$(BIN)/python} configs/deploy/deb/build $(if $(OUTPUT),$(OUTPUT))
+
+# Builds it for Debian 13, and installs, runs and purges it there: some minutes, as root.
+deb-test: $(VENV)/.dev
+	$(BIN)/pytest tests/packaging/debian.py
 
 setup: $(VENV)/.dev lab-packages
 
