@@ -55,7 +55,8 @@ def test_command_lines_parse(file: Path) -> None:
         except click.exceptions.Exit:  # --help, --version
             continue
         except click.MissingParameter as error:
-            if len(line.split()) > 2:  # else a command is named, and no call of it shown
+            # Where it is all of the line, a command is named, and no call of it shown.
+            if error.ctx is None or error.ctx.command_path != line:
                 wrong.append(f"{line}: {error.format_message()}")
         except (click.ClickException, ValueError) as error:
             told = error.format_message() if isinstance(error, click.UsageError) else str(error)
