@@ -177,7 +177,7 @@ def site(settings: Settings, pipe: Pipe) -> None:
 
         def prepare(policy: Policy) -> Callable[[], None]:
             def use() -> None:
-                shown.policy = policy
+                shown.use(policy)
 
             return in_loop(loop, use)
 

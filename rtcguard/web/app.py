@@ -24,6 +24,7 @@ from rtcguard.web.site import Site
 
 _BACKLOG: Final = 128
 _HEAD: Final = 32 * 1024  # bytes of a request's head; with more it gets 400
+_MOST: Final = 500  # connections and answers under way; with more they get 503
 _TO_THE_END: Final = 1  # seconds that answers under way are given; what streams has no end
 
 
@@ -86,6 +87,7 @@ async def serve(app: Starlette, listener: socket.socket, stopped: asyncio.Event)
             proxy_headers=False,
             server_header=False,
             h11_max_incomplete_event_size=_HEAD,
+            limit_concurrency=_MOST,
             timeout_graceful_shutdown=_TO_THE_END,
         )
     )

@@ -1,5 +1,6 @@
 """What every page has at hand."""
 
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from rtcguard.web.guesses import Guesses
 
 @dataclass(slots=True)
 class Site:
-    """The local site. `policy` is the one in force: it is replaced as a whole, in the loop."""
+    """The local site. `policy` is the one in force; `use` replaces it, in the loop."""
 
     policy: Policy
     ledger: Path
@@ -22,8 +23,27 @@ class Site:
     node: str = ""
     mask: Mask = unmasked
     guesses: Guesses = field(default_factory=Guesses)
+    taken: dict[str, str] = field(init=False)  # what the policy's files were when it was taken
+
+    def __post_init__(self) -> None:
+        self.use(self.policy)
+
+    def use(self, policy: Policy) -> None:
+        self.policy = policy
+        self.taken = {file: digest(_content(file)) for file in policy.config.files}
 
     def store(self) -> Store:
         """The ledger, for questions alone; to be opened, used and closed in one thread. Raises
         StartError, or DamagedError."""
         return Store.read_only(self.ledger, self.mask)
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _content(file: str) -> bytes:
+    try:
+        return Path(file).read_bytes()
+    except OSError:
+        return b""

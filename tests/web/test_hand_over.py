@@ -1,5 +1,6 @@
 """http://rtcguard.test/ through a real proxy: what gets to the site's process, and as whose."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -16,7 +17,7 @@ from tests.app.test_run import children, eventually
 from tests.netns import inside, namespace
 from tests.origin import free_port
 from tests.process import Running, running
-from tests.proxy.far_sides import connect_through, connect_through_socks
+from tests.proxy.far_sides import connect_through, connect_through_socks, read_until
 from tests.web.asking import HOST, ask, ask_securely, exchange
 
 PROXIED = "This browser comes through rtcguard"
@@ -124,21 +125,51 @@ def test_nothing_of_it_goes_to_an_upstream_proxy(tmp_path: Path) -> None:
             assert upstream.asked == []
 
 
-def test_the_plain_page_while_the_site_is_dead(tmp_path: Path) -> None:
+@contextlib.contextmanager
+def without_site(run: Running, port: int) -> Iterator[None]:
+    """Its process is dead meanwhile, and nobody starts it again."""
+    site = listening(port, run.process.pid)
+    os.kill(run.process.pid, signal.SIGSTOP)
+    try:
+        os.kill(site, signal.SIGKILL)
+        assert eventually(lambda: not is_open(port))
+        yield
+    finally:
+        os.kill(run.process.pid, signal.SIGCONT)
+
+
+def test_without_the_site(tmp_path: Path) -> None:
+    """The plain page while it is dead; and in its place a server of the test's, which sees that
+    both directions go on piece by piece."""
     port = free_port()
     with running(tmp_path, f"web: {{listen: '127.0.0.1:{port}'}}\n") as run:
         assert "stylesheet" in ask(run.port, f"http://{HOST}/").text
-        site = listening(port, run.process.pid)
-        os.kill(run.process.pid, signal.SIGSTOP)  # nobody starts it again meanwhile
-        try:
-            os.kill(site, signal.SIGKILL)
-            assert eventually(lambda: not is_open(port))
+        with without_site(run, port):
             answer = ask(run.port, f"http://{HOST}/")
             assert answer.status == 200 and PROXIED in answer.text
             assert "stylesheet" not in answer.text
-        finally:
-            os.kill(run.process.pid, signal.SIGCONT)
+            with socket.create_server(("127.0.0.1", port)) as server:
+                _streams(run, server)
         assert eventually(lambda: "stylesheet" in ask(run.port, f"http://{HOST}/").text)
+
+
+def _streams(run: Running, server: socket.socket) -> None:
+    head = f"POST /a HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 10\r\n{HEADER}: wrong\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", run.port), timeout=30) as client:
+        client.sendall(head.encode() + b"first")
+        server.accept()[0].close()  # whether it lives
+        site, _ = server.accept()
+        site.settimeout(30)
+        with site:
+            received = read_until(site, b"first").decode()
+            assert received.count(HEADER) == 1 and "wrong" not in received
+            client.sendall(b"other")
+            assert read_until(site, b"other") == b"other"
+            site.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            # Our own pages tell of addresses: nothing is edited.
+            for event in (b"data: 1\n\n", b"data: candidate:1 1 udp 1 10.0.0.5 9 typ host\n\n"):
+                site.sendall(b"%x\r\n%s\r\n" % (len(event), event))
+                read_until(client, event)
 
 
 def is_open(port: int) -> bool:
