@@ -13,6 +13,7 @@ from typing import Final
 from rtcguard.ice import address as addresses
 from rtcguard.ledger.event import Event, timestamp
 from rtcguard.ledger.store import Store
+from rtcguard.network.names import SITE
 from rtcguard.policy.record import Record
 
 MOST: Final = 500  # events of a batch that are asked for: a flood must not hold the writer up
@@ -47,7 +48,10 @@ class Attribution:
             return replace(record, name=name, evidence="name" if name and not record.name else "")
         guarded = self._store.guard_seen(record.client, site, timestamp(now - _GUARD_HOLDS))
         reason = record.reason
-        if evidence == "time":
+        if site == SITE:
+            guarded = False
+            reason += "; of the leak test, which has a frame without a guard to compare with"
+        elif evidence == "time":
             reason += f"; perhaps of a page of {site}, whose guard was the last to report in"
         elif guarded:
             reason += f"; a bypass: the guard of {site} had reported in"

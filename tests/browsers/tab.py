@@ -33,6 +33,10 @@ class Tab(Protocol):
     def reload(self) -> None:
         """Load the page anew and wait until it has loaded."""
 
+    def preload(self, function: str) -> None:
+        """Have the text of a function called first in every document that the tab shows then, and
+        in its frames."""
+
     def evaluate(self, function: str, argument: Any = None) -> Any:
         """Call the text of a function with one JSON value, wait for its promise, and return what
         came of it as a JSON value (undefined: None). An exception becomes a BrowserError with its
@@ -61,6 +65,10 @@ class ChromiumTab:
     def reload(self) -> None:
         with _errors():
             self._page.reload()
+
+    def preload(self, function: str) -> None:
+        with _errors():
+            self._page.add_init_script(f"({function})()")
 
     def evaluate(self, function: str, argument: Any = None) -> Any:
         with _errors():
@@ -106,6 +114,10 @@ class FirefoxTab:
     def reload(self) -> None:
         params = {"context": self._context, "wait": "complete"}
         self._bidi.command("browsingContext.reload", params)
+
+    def preload(self, function: str) -> None:
+        params = {"functionDeclaration": function, "contexts": [self._context]}
+        self._bidi.command("script.addPreloadScript", params)
 
     def evaluate(self, function: str, argument: Any = None) -> Any:
         return self._bidi.call(self._context, function, argument, EVALUATE_SECONDS)

@@ -7,7 +7,7 @@ from typing import Final
 from starlette.routing import Route
 
 from rtcguard.web.pages import help as help_texts
-from rtcguard.web.pages import here, rules, start, token
+from rtcguard.web.pages import here, leaktest, rules, start, token
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +22,14 @@ class Link:
 ROUTES: Final[tuple[Route, ...]] = (
     *start.routes,
     *here.routes,
+    *leaktest.routes,
     *rules.routes,
     *help_texts.routes,
     *token.routes,
 )
 NAVIGATION: Final = (
     Link("/", "Start"),
+    Link("/leaktest", "Leak test"),
     Link("/here", "In force here"),
     Link("/rules", "Rules", local=True),
     Link("/help", "Help"),
