@@ -55,6 +55,7 @@ _SECONDS: Final = {
     "tests/ledger/fleet/test_outages.py": 30,
     "tests/page/test_guard_browser.py": 30,
     "tests/web/test_accessible_browser.py": 30,
+    "tests/web/test_leaktest_page.py": 30,
     "tests/web/test_onboarding_browser.py": 30,
 }
 

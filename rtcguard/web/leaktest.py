@@ -22,6 +22,7 @@ from rtcguard.web.hand_over import AS_OTHERS
 PAGE: Final = "/leaktest"
 BEFORE: Final = "/leaktest/before"
 AFTER, SIGNAL = AS_OTHERS
+BEGIN: Final = "/leaktest/begin"
 SEEN: Final = "/leaktest/seen"
 
 MOST_BODY: Final = 262_144  # bytes
@@ -99,11 +100,15 @@ def _shown(event: Event) -> dict[str, Any]:
     packet = _PACKET.search(record.reason)
     # What the proxy tells of came in a CONNECT tunnel.
     tcp = packet is not None and (packet[1] or not record.rule.startswith(_RESPONDER))
+    address = record.address or record.client
+    if addresses.scope(address) == "loopback":
+        # It came by the proxy on this machine; without that, from this machine's address.
+        address, _ = addresses.host_and_port(record.destination)
     return {
         "time": event.time,
         "method": packet[2] if packet else "name",
         "transport": "tcp" if tcp else "udp",
-        "address": record.address or record.client,
+        "address": address,
         "destination": record.destination,
         "name": record.name,
         "ufrag": record.ufrag,

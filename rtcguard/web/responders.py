@@ -4,39 +4,49 @@ Asked of the kernel: a UDP socket that is connected sends nothing, but knows its
 """
 
 import socket
-from collections.abc import Iterable
 from typing import Final
 
 from rtcguard.ice import address as addresses
-from rtcguard.policy.model import HostPort
+from rtcguard.network.firewall import wanted
+from rtcguard.policy.model import Config, HostPort
+from rtcguard.policy.rule import within
 
 # Somewhere else (RFC 5737 and RFC 3849): which address this machine has towards other networks.
 _ELSEWHERE: Final = {4: "192.0.2.1", 6: "2001:db8::1"}
 _DISCARD: Final = 9
 
 
-def responders(listen: Iterable[HostPort], client: str) -> list[HostPort]:
-    """Addresses at which a client can reach what listens there (`stun.listen`). A loopback address
-    is told only to this machine, which is told a better one where there is one."""
-    near = addresses.scope(client) == "loopback"
+def responders(config: Config, client: str) -> list[HostPort]:
+    """Addresses at which a client's browser speaks to the responder, and is answered.
+
+    No loopback address: browsers send nothing there from their others. None that itself would get
+    no answer (`stun.clients`), for then a client of its network would wait for one in vain."""
     found = []
-    for host, port in listen:
+    for host, port in config.stun.listen:
         address = addresses.parse(host)
-        if address is None or not port or address.is_link_local:
+        if address is None or not port:
             continue
         if address.is_unspecified:
-            host = _towards(client, address.version, near=near)
-        if host and (near or addresses.scope(host) != "loopback"):
+            host = _towards(client, address.version)
+        scope = addresses.scope(host)
+        answers = wanted(config) or within(host, config.stun.clients)
+        if host and answers and scope not in ("loopback", "link-local"):
             found.append((host, port))
     return list(dict.fromkeys(found))
 
 
-def _towards(client: str, version: int, *, near: bool) -> str:
-    """This machine's address on the way to a client, or to other networks; "" where it has none."""
+def outward() -> list[str]:
+    """The addresses that this machine has towards other networks: one of each family."""
+    found = (_own_address(far, version) for version, far in _ELSEWHERE.items())
+    return [host for host in found if host and addresses.scope(host) != "loopback"]
+
+
+def _towards(client: str, version: int) -> str:
+    """This machine's address on the way to a client, or else to other networks; "" where it has
+    none."""
     parsed = addresses.parse(client)
-    same = parsed is not None and parsed.version == version and not near
-    found = _own_address(client if same else _ELSEWHERE[version], version)
-    return found or ({4: "127.0.0.1", 6: "::1"}[version] if near else "")
+    near = parsed is None or parsed.version != version or parsed.is_loopback
+    return _own_address(_ELSEWHERE[version] if near else client, version)
 
 
 def _own_address(far: str, version: int) -> str:
@@ -50,7 +60,8 @@ def _own_address(far: str, version: int) -> str:
 
 
 def is_own(address: str) -> bool:
-    """Whether an address is one of this machine's; what is none is not."""
+    """Whether an address is one of this machine's, as the kernel has it: it lets nobody bind
+    another."""
     if addresses.parse(address) is None:
         return False
     family = socket.AF_INET6 if ":" in address else socket.AF_INET

@@ -8,6 +8,7 @@ from rtcguard.ledger.masking import Mask, unmasked
 from rtcguard.ledger.store import Store
 from rtcguard.policy.model import HostPort, Policy
 from rtcguard.web.guesses import Guesses
+from rtcguard.web.own_responder import OwnResponder
 
 
 @dataclass(slots=True)
@@ -23,6 +24,7 @@ class Site:
     node: str = ""
     mask: Mask = unmasked
     guesses: Guesses = field(default_factory=Guesses)
+    responder: OwnResponder = field(default_factory=OwnResponder)
     taken: dict[str, str] = field(init=False)  # what the policy's files were when it was taken
 
     def __post_init__(self) -> None:

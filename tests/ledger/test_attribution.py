@@ -175,3 +175,13 @@ def test_a_packet_of_a_recording_is_tied_to_what_was_told_then(store: Store) -> 
         "unguarded",
         "ufrag",
     )
+
+
+def test_the_leak_test_s_packets_are_no_bypass(store: Store) -> None:
+    """One of its frames has a guard that reports in, the other has none."""
+    own = {"site": "rtcguard.test"}
+    signaled = event(kind="candidate", ring="signaling", ufrag="abcd", **own)
+    for found in (completed(store, event(**own), signaled, ufrag="abcd"), completed(store)):
+        assert told(found)[::2] == ("rtcguard.test", "unguarded")
+        assert "of the leak test" in found.reason
+        assert "bypass" not in found.reason

@@ -1,6 +1,7 @@
 """What the leak test's page is told by the site: its own client's packets, and nobody else's."""
 
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from rtcguard.errors import ParseError
 from rtcguard.ledger.event import Event, timestamp
 from rtcguard.network import responder, stun
-from rtcguard.policy.model import Policy
+from rtcguard.policy.model import Config, Policy, Stun
 from rtcguard.policy.record import Record
 from rtcguard.web.leaktest import arrived, read_asked, seen, wait
 from rtcguard.web.responders import is_own, responders
@@ -162,12 +163,11 @@ def test_the_responder_is_named_where_a_client_can_reach_it() -> None:
         ("fe80::1", 1),
         ("0.0.0.0", 0),
     )
-    assert responders(listen, "192.0.2.5") == [("10.0.0.5", 3479)]
-    assert responders(listen, "127.0.0.1") == [
-        ("127.0.0.1", 3478),
-        ("10.0.0.5", 3479),
-        ("::1", 3478),
-    ]
+    config = Config(stun=Stun(listen=listen))
+    for client in ("192.0.2.5", "127.0.0.1"):
+        assert responders(config, client) == [("10.0.0.5", 3479)]
+    strict = Config(stun=Stun(listen=listen, clients=(ip_network("10.1.0.0/16"),)))
+    assert responders(strict, "192.0.2.5") == []
 
 
 def test_one_s_own_addresses_are_told_from_others() -> None:

@@ -3,6 +3,7 @@ a client with IPv4 and IPv6, with coturn as the approved relay."""
 
 import contextlib
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ from tests.browsers.tab import BROWSERS, BrowserName, Tab, Tabs
 from tests.lab.browser import open_chromium
 from tests.lab.capture import Capture
 from tests.lab.firefox import open_firefox
-from tests.lab.guard import PROXY, Guard, running_guard
+from tests.lab.guard import PROXY, READY_SECONDS, Guard, running_guard
 from tests.lab.leaks import beyond_relay
 from tests.lab.net import (
     APPROVED_TURN,
@@ -32,8 +33,8 @@ from tests.lab.net import (
     Role,
 )
 from tests.lab.requirements import cannot_run, missing
-from tests.lab.servers import PORT
-from tests.lab.world import World, running_world
+from tests.lab.servers import APPROVED_SECRET, PORT
+from tests.lab.world import ROOT, World, running_world
 
 pytestmark = pytest.mark.lab
 
@@ -130,6 +131,33 @@ def _browser(
 ) -> Iterator[Tabs]:
     with OPENERS[name](world.lab, authorities, camera=camera, proxy=proxy) as tabs:
         yield tabs
+
+
+@pytest.fixture(scope="module")
+def one_machine(world: World) -> Iterator[Tabs]:
+    """A Firefox, behind rtcguard on the same machine, as it is unless told otherwise."""
+    folder = world.lab.directory / "one-machine"
+    folder.mkdir()
+    secret, config = folder / "secret", folder / "rtcguard.yaml"
+    secret.touch(mode=0o600)
+    secret.write_text(APPROVED_SECRET)
+    config.write_text(f"""\
+version: 1
+relay:
+  servers:
+    - urls: ["turn:{APPROVED_TURN.v4}:{PORT}?transport=udp"]
+      shared_secret_file: {secret}
+""")
+    state = folder / "state"
+    variables = {**os.environ, "RTCGUARD_STATE_DIR": str(state), "PYTHONPATH": str(ROOT)}
+    argv = [sys.executable, "-m", "rtcguard", "run", "--config", str(config)]
+    process = world.lab.start(world.lab.client, "rtcguard", argv, env=variables)
+    try:
+        process.wait_log("ready", READY_SECONDS)
+        with _browser(world, "firefox", proxy="127.0.0.1:8080") as tabs:
+            yield tabs
+    finally:
+        process.stop()
 
 
 @pytest.fixture(scope="module")
@@ -235,26 +263,41 @@ def _assert_green(result: dict[str, Any], without: dict[str, set[str]]) -> None:
         assert address.endswith("x") or address in result["words"]
 
 
-@pytest.mark.parametrize("browser", BROWSERS)
-def test_a_new_user_gets_to_a_green_verdict(
-    world: World, guard: Guard, client: Role, allowed: Tabs, browser: BrowserName
-) -> None:
-    """From the first page by its link, and nothing of it goes past the relay to the internet."""
-    capture = Capture(
-        world.lab, world.lab.internet, WAN, "in", world.lab.directory / f"green-{browser}.pcap"
-    )
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(capture)
-        tabs = allowed
-        if browser == "firefox":
-            tabs = stack.enter_context(_browser(world, "firefox"))
-        tab = stack.enter_context(tabs.open())
-        tab.goto("http://rtcguard.test/")
-        tab.evaluate("""() => document.querySelector('a[href="/leaktest"]').click()""")
-        result = _run(tab)
-        assert tab.evaluate("() => document.querySelector('#frames').childElementCount") == 0
-    _assert_green(result, _hidden(client, browser))
+def _as_a_new_user(tab: Tab) -> dict[str, Any]:
+    """From the first page by its link."""
+    tab.goto("http://rtcguard.test/")
+    tab.evaluate("""() => document.querySelector('a[href="/leaktest"]').click()""")
+    result = _run(tab)
+    assert tab.evaluate("() => document.querySelector('#frames').childElementCount") == 0
     assert result["rows"]["media"]["after"]["state"] == "skipped"
+    return result
+
+
+def test_a_new_user_gets_to_green_on_one_machine(client: Role, one_machine: Tabs) -> None:
+    """As it is unless told otherwise: the responder can be reached from the loopback alone."""
+    with one_machine.open() as tab:
+        result = _as_a_new_user(tab)
+        expected = _hidden(client, "firefox") | {"turn-tcp": {*client.addresses}}
+        assert result["rows"]["name"]["before"]["state"] == "skipped"
+        del expected["name"]
+        _assert_green(result, expected)
+        # A second test does not wait for the next minute, and needs no new page.
+        _assert_green(_run(tab), expected)
+        # What is said where the browser does not use its proxy: for this machine itself.
+        tab.goto("http://127.0.0.1:8081/leaktest")
+        _wait(tab, "() => !document.querySelector('#elsewhere').hidden")
+        assert tab.evaluate("() => document.querySelector('#start').hidden")
+
+
+def test_a_new_user_gets_to_green_behind_a_gateway(
+    world: World, client: Role, allowed: Tabs
+) -> None:
+    """And nothing of it goes past the relay to the internet."""
+    path = world.lab.directory / "green.pcap"
+    capture = Capture(world.lab, world.lab.internet, WAN, "in", path)
+    with capture, allowed.open() as tab:
+        result = _as_a_new_user(tab)
+    _assert_green(result, _hidden(client, "chromium"))
     own = {*client.addresses, CLIENT_PUBLIC}
     sent = [packet for packet in capture.packets if packet.src in own]
     assert sent  # the relay was spoken to
@@ -373,13 +416,15 @@ server.test(server.SimpleHTTPRequestHandler, port=80, bind="{SITE.v4}")
 
 @pytest.mark.parametrize("browser", BROWSERS)
 def test_another_site_gets_nothing_by_the_frame_without_a_guard(
-    world: World, guard: Guard, client: Role, allowed: Tabs, other_site: str, browser: BrowserName
+    guard: Guard,
+    client: Role,
+    allowed: Tabs,
+    one_machine: Tabs,
+    other_site: str,
+    browser: BrowserName,
 ) -> None:
-    with contextlib.ExitStack() as stack:
-        tabs = allowed
-        if browser == "firefox":
-            tabs = stack.enter_context(_browser(world, "firefox"))
-        tab = stack.enter_context(tabs.open())
+    tabs = allowed if browser == "chromium" else one_machine
+    with tabs.open() as tab:
         tab.goto(f"{other_site}/")
         got = tab.evaluate(REACHING, "http://rtcguard.test/leaktest/before")
         # The same on its own origin: there it reaches each of them, and each is guarded.

@@ -28,6 +28,7 @@ from rtcguard.web.hand_over import HOST
 from rtcguard.web.leaktest import (
     AFTER,
     BEFORE,
+    BEGIN,
     MOST_BODY,
     PAGE,
     SEEN,
@@ -54,12 +55,9 @@ async def page(request: Request) -> Response:
         "relays": len(site_of(request).policy.servers),
         "names": bool(config.sinkhole.listen),
         "ways": WAYS,
-        "servers": [
-            {"host": f"[{host}]" if ":" in host else host, "port": port}
-            for host, port in responders(config.stun.listen, visitor.client)
-        ],
         "before": BEFORE,
         "after": AFTER,
+        "begin": BEGIN,
         "seen": SEEN,
     }
     return render(request, "leaktest.html", rows=ROWS, facts=json.dumps(facts))
@@ -73,6 +71,17 @@ async def frame(request: Request) -> Response:
     # As most sites have it: with `no-referrer`, Firefox hides whose the guard's reports are.
     made.headers["referrer-policy"] = "strict-origin-when-cross-origin"
     return made
+
+
+async def begin(request: Request) -> Response:
+    """Where the test's STUN servers are: the responder, or one of this test's own on the machine
+    itself, where the other can be reached from the loopback alone."""
+    site, visitor = site_of(request), visitor_of(request)
+    found = responders(site.policy.config, visitor.client)
+    if not found and visitor.local and site.policy.config.stun.listen:
+        found = site.responder.start(site.policy)
+    hosts = [{"host": f"[{host}]" if ":" in host else host, "port": port} for host, port in found]
+    return JSONResponse({"servers": hosts})
 
 
 async def signal(request: Request) -> Response:
@@ -98,7 +107,8 @@ async def network_side(request: Request) -> Response:
         return address == of_client or (visitor.local and is_own(address))
 
     def look(store: Store) -> dict[str, Any]:
-        events = [
+        events = site_of(request).responder.events(question.since) if visitor.local else []
+        events += [
             event
             for kind in ("stun", "name")
             for event in store.events(Filter(since=question.since, kind=kind), _MOST)
@@ -136,5 +146,6 @@ routes: Final = (
     Route(AFTER, frame),
     Route(BEFORE, signal, methods=["POST"]),
     Route(SIGNAL, signal, methods=["POST"]),
+    Route(BEGIN, begin, methods=["POST"]),
     Route(SEEN, network_side, methods=["POST"]),
 )

@@ -117,6 +117,7 @@ const refusal = ({ error }) =>
 const signalCell = (answer) => {
   if (!answer) return { state: "unclear", found: [], note: "it could not be tried" };
   const found = unique(answer.told);
+  if (answer.blocked) return { state: "none", found, note: "all of it was blocked" };
   const note = `${found.length ? "" : "nothing of "}${answer.lines} lines with an address`;
   if (!answer.lines) return { state: "skipped", found, note: "there was nothing to send" };
   return { state: found.length ? "told" : "none", found, note };

@@ -74,6 +74,7 @@ async function quiet() {
 }
 
 async function test(withMedia) {
+  const { servers } = await ask(facts.begin, {});
   const began = (await quiet()).now;
   const nonce = crypto.getRandomValues(new Uint32Array(2)).reduce((text, n) => text + n.toString(36), "");
   const name = (side) => (facts.names ? `stun.${side}${nonce}.rtcguard.test` : "");
@@ -84,7 +85,7 @@ async function test(withMedia) {
     byId("bar").value = done / total;
     say(`Tried ${done} of ${total} ways.`);
   };
-  const asked = { servers: facts.servers, media: withMedia };
+  const asked = { servers, media: withMedia };
   const guarded = await open(facts.after, tell);
   const after = await guarded.run({ ...asked, name: name("a") });
   const between = (await ask(facts.seen, {})).now;
@@ -129,7 +130,9 @@ function showCell(target, { state, found, note }) {
   const names = found.filter(isName);
   for (const address of [...found.filter((one) => !isName(one)), ...names.slice(0, 1)]) {
     const item = make("li");
-    item.append(make("code", address), make("span", ` ${scopeOf(address)}`, "quiet"));
+    const code = make("code", isName(address) ? `${address.slice(0, 8)}….local` : address);
+    code.title = address;
+    item.append(code, make("span", ` ${scopeOf(address)}`, "quiet"));
     shown.append(item);
   }
   if (names.length > 1) shown.append(make("li", `and ${names.length - 1} more such`, "quiet"));
@@ -154,7 +157,7 @@ function showRows(rows) {
 // Each connection has a name of its own.
 const list = (addresses) => {
   const names = addresses.filter(isName).length;
-  const all = addresses.filter((one) => !isName(one));
+  const all = addresses.filter((one) => !isName(one) && !one.endsWith("x"));
   if (names) all.push(names > 1 ? `${names} .local names for the LAN address` : "a .local name for the LAN address");
   return all.join(", ");
 };
@@ -169,7 +172,7 @@ function words(result) {
       if (!control) {
         return ["Nothing came out, with rtcguard and without.", "This browser keeps its addresses to itself, by its own settings or an extension.", []];
       }
-      return ["With rtcguard, this browser tells nobody its addresses.", `Without it, these would have come out: ${list(without)}.`, notes()];
+      return ["With rtcguard, this browser tells nobody its addresses.", `Without it, these would have come out: ${list(without)}.`, notes(result)];
     case "red":
       return ["This browser tells its addresses.", `These came out: ${list(addresses)}.`, causes()];
     default:
@@ -182,10 +185,10 @@ function words(result) {
 }
 
 const titleOf = (row) => document.querySelector(`[data-row="${row}"] th`).firstChild.textContent.trim();
-const notes = () => {
+const notes = ({ rows }) => {
   const made = [];
   if (!facts.relays) made.push("No relay is configured: pages are safe, but their calls cannot connect. Name a TURN server under `relay.servers`.");
-  if (!facts.servers.length) made.push("What the network sees was not tested: no STUN responder can be reached from here. Add an address of this machine to `stun.listen`.");
+  if (rows.stun.after.state === "skipped") made.push("What the network sees was not tested: no STUN responder can be reached from here. Add an address of this machine to `stun.listen`.");
   return made;
 };
 function causes() {
