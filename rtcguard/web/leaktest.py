@@ -31,7 +31,9 @@ _MOST_UFRAGS: Final = 64
 _NAMES: Final = re.compile(r"stun\.[a-z0-9]{1,40}\.rtcguard\.test")
 # `TCP: Binding request: refused …`: responder.py and tcp.py write it.
 _PACKET: Final = re.compile(r"(TCP: )?(Binding|Allocate) request:")
-_RESPONDER: Final = "stun:"  # how the rules of the responder begin; others are the proxy's
+# What the proxy decides of a CONNECT tunnel (decide.py). A rule's name tells neither: such a packet
+# is taken for UDP.
+_TUNNELS: Final = ("relay:", "default:")
 _TOMBSTONE: Final = ("a=candidate:", "a=x-rtcguard", "c=", "o=")
 
 
@@ -98,8 +100,7 @@ def _is_tests(record: Record, asked: Asked) -> bool:
 def _shown(event: Event) -> dict[str, Any]:
     record = event.record
     packet = _PACKET.search(record.reason)
-    # What the proxy tells of came in a CONNECT tunnel.
-    tcp = packet is not None and (packet[1] or not record.rule.startswith(_RESPONDER))
+    tcp = packet is not None and (packet[1] or record.rule.startswith(_TUNNELS))
     address = record.address or record.client
     if addresses.scope(address) == "loopback":
         # It came by the proxy on this machine; without that, from this machine's address.

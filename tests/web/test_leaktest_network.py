@@ -65,7 +65,7 @@ def test_packets_of_this_client_are_told_with_how_they_came() -> None:
 
 def test_what_the_proxy_refused_came_in_a_tunnel() -> None:
     event = _packet(method=stun.ALLOCATE)
-    tunnelled = replace(event, record=replace(event.record, rule="default:turn"))
+    tunnelled = replace(event, record=replace(event.record, rule="relay:servers"))
     assert [one["transport"] for one in _seen(event, tunnelled)] == ["udp", "tcp"]
 
 
