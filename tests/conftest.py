@@ -50,6 +50,8 @@ _SECONDS: Final = {
     "tests/page/test_documents_browser.py": 40,
     "tests/page/test_realms_browser.py": 35,
     "tests/app/test_gateway.py": 30,
+    "tests/cli/test_ca.py": 30,
+    "tests/cli/test_proxy.py": 25,
     "tests/app/test_doctor_machine.py": 25,
     "tests/lab/test_demo.py": 25,
     "tests/ledger/fleet/test_outages.py": 30,

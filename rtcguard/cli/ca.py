@@ -48,9 +48,9 @@ def command() -> None:
 @command.command()
 @for_option
 def install(kinds: tuple[str, ...]) -> None:
-    """Put the certificate into the stores; where there is none yet, make it.
+    """Put the certificate into the stores.
 
-    One store that cannot be written holds up no other; the exit code is then 1. It needs root for
+    Where there is no authority yet, it is made as `rtcguard run` makes it. One store that cannot be written holds up no other; the exit code is then 1. It needs root for
     `system` on Linux and for `firefox-policy`, and says how to call it there.
     """
     from rtcguard.desktop import trust
@@ -64,7 +64,10 @@ def install(kinds: tuple[str, ...]) -> None:
 @command.command()
 @for_option
 def status(kinds: tuple[str, ...]) -> None:
-    """Tell for each store whether it trusts the authority; exit 1 if none does."""
+    """Tell which stores trust the authority.
+
+    The exit code is 1 if none does.
+    """
     from rtcguard.desktop import trust
 
     machine = _machine()
@@ -79,9 +82,9 @@ def status(kinds: tuple[str, ...]) -> None:
 @command.command()
 @for_option
 def remove(kinds: tuple[str, ...]) -> None:
-    """Take exactly this authority's certificate out of the stores; others of its name are left.
+    """Take the certificate out of the stores.
 
-    The authority itself stays in the state folder.
+    Exactly this one: other authorities of its name are told of and left. The authority itself stays in the state folder.
     """
     from rtcguard.desktop import trust
 

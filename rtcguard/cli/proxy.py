@@ -106,7 +106,10 @@ def off(config: Path | None, proxy: HostPort | None, names: tuple[str, ...]) -> 
 @proxy_option
 @for_option
 def status(config: Path | None, proxy: HostPort | None, names: tuple[str, ...]) -> None:
-    """Tell what is set, whose it is, and who answers there; exit 1 if not all leads to rtcguard."""
+    """Tell where the desktop leads, and who answers.
+
+    The exit code is 1 if not all of it leads to rtcguard, or rtcguard does not answer there.
+    """
     from rtcguard.app import settings
     from rtcguard.desktop import proxy as desktop
     from rtcguard.desktop.probe import probe

@@ -39,6 +39,9 @@ def command(
     Prints where they are, then `ready`; ends on Ctrl-C or SIGTERM. The configuration is reloaded
     when one of its files changes, on SIGHUP, and by `rtcguard reload`; one with mistakes is
     refused, and the one before stays in force. Where that is so at the end, the exit code is 2.
+
+    At the end it puts back what the desktop's proxy was before `rtcguard proxy on`; where it
+    cannot, the exit code is 1. Any other end leaves the desktop leading here.
     """
     from rtcguard.app import settings
     from rtcguard.app.reading import Source

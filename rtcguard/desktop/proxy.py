@@ -135,10 +135,11 @@ def here(listen: HostPort) -> HostPort:
 def _put_back(
     machine: Machine, folder: Path, desktop: Desktop, now: Values, kept: memory.Kept
 ) -> str:
-    if desktop.leads_to(now) != kept.proxy:
+    back, others = putting_back(now, kept)
+    # Without others it is ours, or half of it, if rtcguard ended in the midst of setting it.
+    if others and desktop.leads_to(now) != kept.proxy:
         text = f"was changed meanwhile, and is left as it is: {desktop.tell(now)}"
     else:
-        back, others = putting_back(now, kept)
         _set(machine, desktop, back)
         shown = desktop.read(machine)
         if desktop.leads_to(shown) == kept.proxy and not others:

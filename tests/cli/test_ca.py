@@ -119,10 +119,10 @@ def test_another_authority_is_told_of_and_left(user: User) -> None:
     shutil.rmtree(user.state)
     code, out, _ = user.ca("install", "--for", "system", "--for", "nss")
     assert code == 0 and user.certificate.read_text() != first
-    for command in ("status", "remove", "status"):
-        code, out, _ = user.ca(command, "--for", "system", "--for", "nss")
-        assert out.count("another authority of this name") == 2
-    assert code == 1
+    code, out, _ = user.ca("remove", "--for", "system", "--for", "nss")
+    assert code == 0 and out.count("another authority of this name") == 2
+    code, out, _ = user.ca("status", "--for", "system", "--for", "nss")
+    assert code == 1 and out.count("not there; another authority of this name") == 2
     assert first in (user.root / BUNDLE).read_text()
 
 
@@ -202,10 +202,14 @@ def guarded(user: User, run: Running) -> User:
 
 
 def shown(tab: Tab) -> str:
-    """What the page over TLS says; no browser here is told to overlook a certificate."""
-    tab.goto(SITE)
-    text: str = tab.evaluate("() => document.body.innerText")
-    return text
+    """What the page over TLS says, or why it did not open: no browser here is told to overlook a
+    certificate."""
+    try:
+        tab.goto(SITE)
+        text: str = tab.evaluate("() => document.body.innerText")
+        return text
+    except BrowserError as error:
+        return str(error)
 
 
 def test_chromium_opens_pages_without_a_warning(guarded: User, run: Running) -> None:
@@ -222,8 +226,7 @@ def test_chromium_opens_pages_without_a_warning(guarded: User, run: Running) -> 
                 browser.close()
 
     guarded.home.mkdir()
-    with pytest.raises(BrowserError, match="ERR_CERT_AUTHORITY_INVALID"):  # the control
-        opened()
+    assert "ERR_CERT_AUTHORITY_INVALID" in opened(), "the control"
     assert guarded.ca("install", "--for", "nss")[0] == 0
     assert "comes through rtcguard" in opened()
 
@@ -245,8 +248,7 @@ def test_firefox_opens_pages_without_a_warning(guarded: User, run: Running) -> N
         with browser as tabs, tabs.open() as tab:
             return shown(tab)
 
-    with pytest.raises(BrowserError, match="SEC_ERROR_UNKNOWN_ISSUER"):  # the control
-        opened()
+    assert "SEC_ERROR_UNKNOWN_ISSUER" in opened(), "the control"
     for kind in ("firefox-policy", "firefox"):
         assert guarded.ca("install", "--for", kind)[0] == 0
         assert "comes through rtcguard" in opened()

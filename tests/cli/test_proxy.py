@@ -99,26 +99,33 @@ def test_after_a_kill_it_stays_for_the_next_run_or_off(gnome: Session) -> None:
 
 
 def test_chromium_comes_through_by_the_setting_alone(gnome: Session) -> None:
-    """No switch tells it of a proxy: GNOME's setting does."""
+    """No switch tells it of a proxy: GNOME's setting does, or KDE's."""
 
-    def shown() -> str:
+    def shown(**desktop: str) -> str:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
-                executable_path=CHROMIUM, args=["--no-sandbox", *QUIET], env={**gnome.variables}
+                executable_path=CHROMIUM,
+                args=["--no-sandbox", *QUIET],
+                env={**gnome.variables, **desktop},
             )
             try:
                 with ChromiumTabs(browser).open() as tab:
                     tab.goto("http://rtcguard.test/")
                     text: str = tab.evaluate("() => document.body.innerText")
                     return text
+            except BrowserError as error:
+                return str(error)
             finally:
                 browser.close()
 
     with running(gnome.folder, variables=gnome.variables) as run:
-        with pytest.raises(BrowserError):  # the control
-            shown()
+        assert "ERR_NAME_NOT_RESOLVED" in shown(), "the control"
         gnome.on(run)
         assert "comes through rtcguard" in shown()
+        gnome.proxy("off")
+        place = f"127.0.0.1:{run.port}"
+        assert gnome.proxy("on", "--for", "kde", "--proxy", place)[0] == 0
+        assert "comes through rtcguard" in shown(XDG_CURRENT_DESKTOP="KDE", KDE_SESSION_VERSION="5")
 
 
 def test_on_with_a_run_of_somebody_else(gnome: Session) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from rtcguard.desktop import memory
+from rtcguard.desktop.changing import keep
 from rtcguard.desktop.nouns import Desktop, Machine, Values
 from rtcguard.desktop.proxy import DESKTOPS, Said, found, here, off, on, status, undo
 from rtcguard.errors import StartError
@@ -217,6 +218,21 @@ def test_a_second_on_does_not_forget_what_was_before(case: Case) -> None:
     assert case.snapshot() == made
     case.on()
     assert [one.good for one in undo(case.machine, case.folder)] == [True]
+    assert case.snapshot() == before
+
+
+@pytest.mark.parametrize("number", [0, 1, 3, 6])
+def test_an_end_in_the_midst_of_it_loses_nothing(case: Case, number: int) -> None:
+    """What was before is written down first; then the machine ends after so many values."""
+    before = case.snapshot()
+    now = case.now()
+    kept = keep(case.desktop, now, None, OURS, False)
+    memory.save(case.folder, {case.desktop.name: kept})
+    changes = {key: value for key, value in kept.made.items() if now.get(key) != value}
+    some = dict(list(changes.items())[:number])
+    case.machine.perform(case.desktop.steps(some, case.machine))
+    (told,) = case.off()
+    assert told.good and told.text.startswith("as before")
     assert case.snapshot() == before
 
 
