@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import json
+import os
 import shutil
+import signal
 import socket
 import sqlite3
 import threading
@@ -406,6 +408,37 @@ def test_others_in_the_proxy_s_place(tmp_path: Path, hurry: None) -> None:
         ):
             setup = setup_of(tmp_path, f"listen: 127.0.0.1:{port}\n")
             examine(proxy.checks(setup)).the("failed", words)
+
+
+def test_a_run_that_hangs(whole: Whole, tmp_path: Path, hurry: None) -> None:
+    """Every process of it is stopped: each port is there, and none answers."""
+    setup = whole.setup(tmp_path)
+    made = [
+        check
+        for part in (proxy, authority, pages, responder, sinkhole)
+        for check in part.checks(setup)
+        if check.name != "certificate authority"
+    ]
+    pids = _tree(whole.run.process.pid)
+    assert len(pids) >= 5  # the supervisor, the proxy, the responder, the sinkhole, the site
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        found = examine(made)
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+    assert {name.split()[0] for name, result in found.rows if result.status == "failed"} == {
+        *("proxy", "TLS", "site", "metrics", "STUN", "DNS"),
+    }
+    assert all("no answer" in what for what in found.of("failed")), found.rows
+    assert all("log of rtcguard run" in r.next for _, r in found.rows if r.status == "failed")
+
+
+def _tree(pid: int) -> list[int]:
+    """A process, and all below it."""
+    below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(one for child in below for one in _tree(int(child)))]
 
 
 def test_what_the_ledger_does_not_get(whole: Whole, tmp_path: Path, hurry: None) -> None:
