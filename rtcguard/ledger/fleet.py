@@ -21,10 +21,10 @@ from rtcguard.errors import StartError
 from rtcguard.ledger.dialect import POSTGRESQL, Rows
 from rtcguard.ledger.event import COLUMNS, Event
 from rtcguard.ledger.questions import Questions
-from rtcguard.ledger.schema import COMMON, INDEXES, INTEGERS, quoted
+from rtcguard.ledger.schema import COMMON, INDEXES, INDEXES_5, INTEGERS, quoted
 from rtcguard.ledger.totals import Totals
 
-VERSION: Final = 1
+VERSION: Final = 2
 LONGEST: Final = 1000  # bytes of a text; an index takes 2700 for all its columns
 
 _LOCK: Final = int.from_bytes(b"rtcguard")  # who makes or changes the tables
@@ -61,7 +61,7 @@ CREATE TABLE nodes (
 CREATE TABLE rtcguard_version (version INTEGER NOT NULL);
 INSERT INTO rtcguard_version VALUES (0)"""
 # By the version that a database has (0: an empty one), what makes it one of VERSION.
-_STEPS: Final = {0: _TABLES}
+_STEPS: Final = {0: f"{_TABLES};{INDEXES_5}", 1: INDEXES_5}
 
 # Not to_regclass, which remembers what it did not find until the next transaction.
 _IS_THERE: Final = """

@@ -6,14 +6,15 @@ events, so an answer is exact and is not slower with ten million events than wit
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Final
 
+from rtcguard.ice.address import scope
 from rtcguard.ledger.dialect import Database, Dialect
 from rtcguard.ledger.event import Event
-from rtcguard.ledger.schema import COMMON, DIMENSIONS, GROUPS, LINKED, LOCAL, quoted
+from rtcguard.ledger.schema import COMMON, DIMENSIONS, GROUPS, INDEXED, LINKED, LOCAL, quoted
 
 _END: Final = "~"  # behind every time
 _ADDRESS: Final = f"CASE WHEN scope = 'mdns' THEN '{LOCAL}' ELSE address END"
@@ -82,8 +83,11 @@ class Group:
     destinations: list[str] = field(default_factory=list)
 
 
-def grouped(db: Database, by: str, asked: Filter) -> list[Group]:
-    """The events of a filter by one of `GROUPS` (ValueError for another), the most frequent first.
+def grouped(
+    db: Database, by: str, asked: Filter, keys: Sequence[str] | None = None
+) -> list[Group]:
+    """The events of a filter by one of `GROUPS` (ValueError for another), the most frequent first;
+    of these `keys` alone, where they are given.
 
     Inbound candidates are the far side's addresses and are left out by `address`. Filters by two of
     `DIMENSIONS`, the one grouped by among them, are answered by the events alone, which takes long
@@ -91,7 +95,7 @@ def grouped(db: Database, by: str, asked: Filter) -> list[Group]:
     """
     if by not in GROUPS:
         raise ValueError(f"{by!r} is none of {GROUPS}")
-    table, values = source(db, by, asked)
+    table, values = source(db, by, asked, keys)
     outbound = "AND direction != 'inbound'" if by == "address" else ""
     query = f"""
         SELECT "{by}", action, would, CAST(SUM(count) AS BIGINT), MIN(first), MAX(last), MAX(scope)
@@ -108,30 +112,38 @@ def grouped(db: Database, by: str, asked: Filter) -> list[Group]:
             group.would[would] = group.would.get(would, 0) + count
     for group in made.values() if by in LINKED else ():
         getattr(group, f"{by}s").append(group.key)
-    for key, other, found in _links(db, by, asked):
+    for key, other, found in _links(db, by, asked, keys):
         for group in made.values() if not key else [made[key]] if key in made else []:
             getattr(group, f"{other}s").extend(found)
     return sorted(made.values(), key=lambda group: (-group.count, group.key))
 
 
-def source(db: Database, by: str, asked: Filter) -> tuple[str, list[str]]:
+def source(
+    db: Database, by: str, asked: Filter, keys: Sequence[str] | None = None
+) -> tuple[str, list[str]]:
     """A table expression with `by`, the columns of `COMMON`, `count`, `first` and `last`, and its
-    values: each event of the filter is in it once, alone or in a total. `by` may be empty."""
+    values: each event of the filter is in it once, alone or in a total. `by` may be empty. With
+    `keys`, only events whose `by` is one of these."""
     dimension = dimension_of(by, asked)
-    columns = (*COMMON, by) if by and by not in COMMON else COMMON
+    columns = (*(name for name in COMMON if name != by), *((by,) if by else ()))
     if dimension is None:
-        return from_events(db.dialect, columns, asked, asked.since, asked.until or _END)
+        return from_events(db.dialect, columns, asked, asked.since, asked.until or _END, keys)
     parts, given = [], []
     terms, values = conditions(db.dialect, asked)
+    span = "period >= ? AND period < ?"
+    if keys is not None:  # the index has the key behind the period: so each pair is one look
+        terms += f' AND "{by}" IN {_marks(keys)}'
+        values += keys
+        span = f"period IN (SELECT period FROM totals WHERE dimension = '' AND {span})"
     key = f', key AS "{dimension}"' if dimension else ""
     for first, last in _periods(db, asked):
         parts.append(
             f"SELECT {quoted(columns)}, count, first, last FROM (SELECT *{key} FROM totals) AS one"
-            f" WHERE dimension = ? AND period >= ? AND period < ? AND {terms}"
+            f" WHERE dimension = ? AND {span} AND {terms}"
         )
         given += [dimension, first, last, *values]
     for since, until in edges(asked):
-        events, more = from_events(db.dialect, columns, asked, since, until)
+        events, more = from_events(db.dialect, columns, asked, since, until, keys)
         parts.append(f"SELECT * FROM {events}")
         given += more
     return "(" + " UNION ALL ".join(parts) + ") AS found", given
@@ -162,15 +174,37 @@ def conditions(
 
 
 def from_events(
-    dialect: Dialect, columns: tuple[str, ...], asked: Filter, since: str, until: str
+    dialect: Dialect,
+    columns: tuple[str, ...],
+    asked: Filter,
+    since: str,
+    until: str,
+    keys: Sequence[str] | None = None,
 ) -> tuple[str, list[str]]:
-    """The same from the events of a span."""
+    """The same from the events of a span; `by` is the last of the columns."""
     terms, values = conditions(dialect, asked)
+    if keys is not None:
+        terms += f' AND "{columns[-1]}" IN {_marks(keys)}'
+        values += keys
     names = quoted((*DIMENSIONS, *COMMON)).replace('"address"', f'{_ADDRESS} AS "address"')
+    by_index, given = indexed(asked)
     table = f"""(SELECT {quoted(columns)}, count, first, last
-        FROM (SELECT {names}, count, time AS first, last, time FROM events) AS one
+        FROM (SELECT {names}, count, time AS first, last, time FROM events
+            WHERE {by_index}) AS one
         WHERE time >= ? AND time < ? AND {terms}) AS many"""
-    return table, [since, until, *values]
+    return table, [*given, since, until, *values]
+
+
+def indexed(asked: Filter) -> tuple[str, list[str]]:
+    """A condition for the table of the events, and its values: what is asked of the columns whose
+    indexes have a condition of their own, which has to be said. It leaves out nothing asked for."""
+    terms, values = ["TRUE"], []
+    for name, condition in INDEXED.items():
+        value = getattr(asked, name)
+        if value and "*" not in value and (name != "address" or scope(value) != "mdns"):
+            terms.append(f'"{name}" = ? AND {condition}')
+            values.append(value)
+    return " AND ".join(terms), values
 
 
 def _periods(db: Database, asked: Filter) -> Iterator[tuple[str, str]]:
@@ -197,14 +231,21 @@ def edges(asked: Filter) -> Iterator[tuple[str, str]]:
         yield until[:10], until
 
 
-def _links(db: Database, by: str, asked: Filter) -> Iterator[tuple[str, str, list[str]]]:
-    """What each key was seen with: (key, one of `LINKED`, the values); "" is every key."""
+def _marks(values: Sequence[str]) -> str:
+    return f"({', '.join('?' for _ in values)})"
+
+
+def _links(
+    db: Database, by: str, asked: Filter, keys: Sequence[str] | None
+) -> Iterator[tuple[str, str, list[str]]]:
+    """What each key was seen with: (key, one of `LINKED`, the values); "" is every key. Only of
+    these `keys`, where they are given."""
     dimension = dimension_of(by, asked)
     if dimension is None:
         others = [other for other in LINKED if other != by]
         lists = ", ".join(db.dialect.array.format(f'DISTINCT "{other}"') for other in others)
         table, values = from_events(
-            db.dialect, (by, *others), asked, asked.since, asked.until or _END
+            db.dialect, (*others, by), asked, asked.since, asked.until or _END, keys
         )
         for key, *found in db.execute(f'SELECT "{by}", {lists} FROM {table} GROUP BY 1', values):
             for other, one in zip(others, found, strict=True):
@@ -212,6 +253,9 @@ def _links(db: Database, by: str, asked: Filter) -> Iterator[tuple[str, str, lis
         return
     name = dimension or by
     terms, values = conditions(db.dialect, asked, (name,))
+    if keys is not None and name == by:
+        terms += f" AND key IN {_marks(keys)}"
+        values += keys
     query = f"""
         SELECT key, other, {db.dialect.array.format("value")}
         FROM (SELECT *, key AS "{name}" FROM links) AS one

@@ -1,9 +1,10 @@
 """The questions of reports, to whichever database has the events."""
 
-from rtcguard.ledger import query, series
+from rtcguard.ledger import query, ranking, series
 from rtcguard.ledger.dialect import Database
 from rtcguard.ledger.event import Event
 from rtcguard.ledger.query import Filter, Group
+from rtcguard.ledger.ranking import Ranked
 
 
 class Questions:
@@ -14,6 +15,10 @@ class Questions:
     def grouped(self, by: str, asked: Filter) -> list[Group]:
         """As `query.grouped`."""
         return query.grouped(self._db, by, asked)
+
+    def ranked(self, by: str, asked: Filter, sort: str, most: int) -> Ranked:
+        """As `ranking.ranked`."""
+        return ranking.ranked(self._db, by, asked, sort, most)
 
     def over_time(self, by: str, asked: Filter, *, hours: bool) -> list[series.Count]:
         """As `series.over_time`."""

@@ -14,7 +14,7 @@ from typing import Final
 
 from rtcguard.ledger.event import COLUMNS
 
-VERSION: Final = 4
+VERSION: Final = 5
 
 # What has many values: totals are kept for each one by itself, and for all together (dimension "").
 DIMENSIONS: Final = ("address", "site", "client", "user", "destination", "rule")
@@ -45,13 +45,25 @@ CREATE TABLE events (
     UNIQUE (id)
 );
 """
-INDEXES: Final = """
+# What an index has only some rows of: a question has to say so, for the database to take it.
+INDEXED: Final = {
+    "site": "site != ''",
+    "address": "address != '' AND scope != 'mdns'",
+    "user": "\"user\" != ''",
+}
+INDEXES: Final = f"""
 CREATE INDEX events_time ON events (time);
 CREATE INDEX events_client ON events (client, time);
-CREATE INDEX events_site ON events (site, time) WHERE site != '';
+CREATE INDEX events_site ON events (site, time) WHERE {INDEXED["site"]};
 CREATE INDEX events_guard ON events (client, site, time) WHERE kind = 'guard';
 CREATE INDEX events_ufrag ON events (ufrag, client) WHERE ufrag != '';
 CREATE INDEX events_told ON events (client, destination) WHERE kind IN ('server', 'name');
+"""
+# For the newest events of one address, or of one user. Names that are made anew for every page are
+# asked for by nobody.
+INDEXES_5: Final = f"""
+CREATE INDEX events_address ON events (address, time) WHERE {INDEXED["address"]};
+CREATE INDEX events_user ON events ("user", time) WHERE {INDEXED["user"]};
 """
 # A period is `d2026-01-31` or `m2026-01`.
 _TOTALS: Final = f"""
@@ -97,11 +109,14 @@ ALTER TABLE events RENAME TO before;
 INSERT INTO events ({quoted(COLUMNS)}) SELECT {quoted(COLUMNS)} FROM before ORDER BY time;
 DROP TABLE before;
 {INDEXES}{_TOTALS}{_METRICS}"""
-# By the version that a file has (0: a new one), what makes it one of VERSION; the totals of the
-# events that are there have to be made then.
+_FROM_4: Final = INDEXES_5
+# By the version that a file has (0: a new one), what makes it one of VERSION; where that is older
+# than TOTALS_SINCE, the totals of the events that are there have to be made then.
+TOTALS_SINCE: Final = 4
 STEPS: Final = {
-    0: _EVENTS + INDEXES + _TOTALS + _METRICS + _RINGS,
-    1: _FROM_1 + _FROM_2 + _FROM_3,
-    2: _FROM_2 + _FROM_3,
-    3: _FROM_3,
+    0: _EVENTS + INDEXES + INDEXES_5 + _TOTALS + _METRICS + _RINGS,
+    1: _FROM_1 + _FROM_2 + _FROM_3 + _FROM_4,
+    2: _FROM_2 + _FROM_3 + _FROM_4,
+    3: _FROM_3 + _FROM_4,
+    4: _FROM_4,
 }

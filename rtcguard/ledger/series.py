@@ -9,7 +9,7 @@ from typing import Final
 
 from rtcguard.ledger.dialect import Database
 from rtcguard.ledger.event import COLUMNS, Event
-from rtcguard.ledger.query import Filter, conditions, dimension_of, edges, from_events
+from rtcguard.ledger.query import Filter, conditions, dimension_of, edges, from_events, indexed
 from rtcguard.ledger.schema import COMMON, quoted
 
 _END: Final = "~"  # behind every time
@@ -59,10 +59,11 @@ def over_time(db: Database, by: str, asked: Filter, *, hours: bool) -> list[Coun
 def events(db: Database, asked: Filter, most: int) -> list[Event]:
     """The last events of a filter, no more than `most`, in the order of time."""
     condition, values = conditions(db.dialect, asked)
+    by_index, given = indexed(asked)
     rows = db.execute(
-        f"SELECT {quoted(COLUMNS)} FROM events WHERE time >= ? AND time < ? AND {condition}"
-        " ORDER BY time DESC, seq DESC LIMIT ?",
-        (asked.since, asked.until or _END, *values, most),
+        f"SELECT {quoted(COLUMNS)} FROM events WHERE time >= ? AND time < ? AND {by_index}"
+        f" AND {condition} ORDER BY time DESC, seq DESC LIMIT ?",
+        (asked.since, asked.until or _END, *given, *values, most),
     )
     return [Event.of_row(row) for row in rows][::-1]
 

@@ -103,9 +103,10 @@ class Store(Questions):
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
             for statement in schema.STEPS.get(version, "").split(";"):
                 self._db.execute(statement)
-            if version < schema.VERSION:
+            if version < schema.TOTALS_SINCE:
                 for part in batched(self._read("1"), _AT_ONCE):
                     self._totals.add(event for _, event in part)
+            if version < schema.VERSION:
                 self._db.execute(f"PRAGMA user_version = {schema.VERSION}")
         if version > schema.VERSION:
             raise StartError(

@@ -164,6 +164,54 @@ def test_a_file_of_an_older_version_goes_on(path: Path, script: str) -> None:
     assert (set(columns), indexes) == (set(made), made_indexes)
 
 
+def test_a_file_of_version_4_gets_the_indexes_that_are_new(path: Path) -> None:
+    """Its totals are there already: nothing is counted twice."""
+    store = Store(path)
+    store.add([event("old", "2026-01-01", address="x", count=3)])
+    store.close()
+    database = sqlite3.connect(path)
+    database.execute("DROP INDEX events_address")
+    database.execute("DROP INDEX events_user")
+    database.execute("PRAGMA user_version = 4")
+    database.close()
+    store = Store(path)
+    assert [row.count for row in store.grouped("address", Filter())] == [3]
+    store.close()
+    _, indexes = tables(path)
+    assert {"events_address", "events_user"} <= set(indexes)
+
+
+@pytest.mark.parametrize(
+    ("asked", "index"),
+    [
+        (Filter(site="a.example"), "events_site"),
+        (Filter(client="10.0.0.1"), "events_client"),
+        (Filter(address="192.0.2.1"), "events_address"),
+        (Filter(user="u"), "events_user"),
+        (Filter("2026-01-01"), "events_time"),
+    ],
+)
+def test_newest_events_come_from_an_index(path: Path, asked: Filter, index: str) -> None:
+    """In its order: no event is looked at that is not told, and nothing is sorted."""
+    store = Store(path)
+    told: list[str] = []
+    store._db.set_trace_callback(told.append)
+    store.events(asked, 100)
+    store._db.set_trace_callback(None)
+    (newest,) = told
+    plan = " ".join(row[3] for row in store._db.execute(f"EXPLAIN QUERY PLAN {newest}"))
+    assert f"INDEX {index} (" in plan and "TEMP B-TREE" not in plan
+    store.close()
+
+
+def test_a_name_that_is_made_anew_can_be_asked_for(path: Path) -> None:
+    store = Store(path)
+    store.add([event("1", "2026-01-01", address="x-y.local", scope="mdns")])
+    for address in ("x-y.local", "*.local"):
+        assert len(store.events(Filter(address=address), 9)) == 1
+    store.close()
+
+
 def tables(path: Path) -> tuple[list[str], list[str]]:
     """The columns of the events, and the indexes."""
     database = sqlite3.connect(path)
