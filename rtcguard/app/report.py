@@ -22,8 +22,9 @@ from rtcguard.policy.model import Config
 
 _HOURS: Final = 36 * 3600.0  # seconds: longer spans are plotted by days
 _CALLS: Final = 20  # in the page
+_FEW: Final = 2000  # events that are looked through for them at first
 _MOST_OF_ONE: Final = 200_000  # events of a client, among which one call is looked for
-_GROUPS: Final = ("address", "site", "client", "destination", "ring")
+_GROUPS: Final = ("address", "site", "client", "destination")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +97,14 @@ def answered_by_fleet[Answer](url: str, question: Callable[[Questions], Answer])
         return question(fleet)
 
 
-def listed(store: Questions, asked: Filter, places: Mapping[str, str]) -> tuple[list[Told], bool]:
+def listed(
+    store: Questions, asked: Filter, places: Mapping[str, str], most: int = calls.MOST
+) -> tuple[list[Told], bool]:
     """The calls of a span that have an event of a filter, the last one first; and whether these are
-    all of them, for only so many events are looked through."""
+    all of them, for only `most` events are looked through."""
     since = calls.around(asked.since, asked.since)[0] if asked.since else ""
-    events = store.events(Filter(since, asked.until, client=asked.client), calls.MOST)
-    complete = len(events) < calls.MOST or events[0].time < asked.since
+    events = store.events(Filter(since, asked.until, client=asked.client), most)
+    complete = len(events) < most or events[0].time < asked.since
     found = [
         told_of(call, places)
         for call in calls.split(events)
@@ -149,7 +152,9 @@ def page(store: Questions, span: Span, asked: Filter, top: int, places: Mapping[
             made=f"{now:%Y-%m-%d %H:%M}",
             since=asked.since,
             until=timestamp(end.timestamp()),
-            groups={by: store.grouped(by, asked) for by in _GROUPS},
+            rings=store.grouped("ring", asked),
+            groups={by: store.ranked(by, asked, "count", top) for by in _GROUPS},
+            scopes=store.scopes(asked),
             over={
                 by: [
                     one
@@ -158,11 +163,18 @@ def page(store: Questions, span: Span, asked: Filter, top: int, places: Mapping[
                 ]
                 for by in ("ring", "action", "would")
             },
-            calls=listed(store, asked, places)[0][:_CALLS],
+            calls=_last_calls(store, asked, places),
         ),
-        top,
         local,
     )
+
+
+def _last_calls(store: Questions, asked: Filter, places: Mapping[str, str]) -> list[Told]:
+    """Few events tell of some calls, but where a filter leaves most of them out."""
+    found, complete = listed(store, asked, places, _FEW)
+    if not complete and len(found) <= _CALLS:  # the earliest may have lost its beginning
+        found, _ = listed(store, asked, places)
+    return found[:_CALLS]
 
 
 def places_of(config: Config) -> dict[str, str]:

@@ -11,14 +11,15 @@ import click
 
 from rtcguard.cli.options import MomentType, PatternType, config_option
 from rtcguard.ice.address import SCOPES
-from rtcguard.ledger.report import SORTS
+from rtcguard.ledger.ranking import SORTS
 from rtcguard.ledger.schema import GROUPS
 from rtcguard.policy.record import ACTIONS, KINDS, RINGS
 
 if TYPE_CHECKING:
     from rtcguard.app.report import Span
-    from rtcguard.ledger.query import Filter, Group
+    from rtcguard.ledger.query import Filter
     from rtcguard.ledger.questions import Questions
+    from rtcguard.ledger.ranking import Ranked
     from rtcguard.ledger.story import Told
 
 _TOP: Final = 20  # rows of each table of the page
@@ -58,7 +59,7 @@ def _filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
               help="What to group by.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv", "html"]),
               default="table", show_default=True)  # fmt: skip
-@click.option("--sort", type=click.Choice(SORTS), default="count", show_default=True,
+@click.option("--sort", type=click.Choice(list(SORTS)), default="count", show_default=True,
               help="What comes first: the most, the newest, by the alphabet.")  # fmt: skip
 @click.option(
     "--top",
@@ -124,7 +125,8 @@ def command(
         if form == "html":
             made = report.page(store, span, asked, top or _TOP, places)
             return lambda: _write(made)
-        return _rows(store.grouped(by, asked), sort, top, by, span, asked, form)
+        most = _ROWS if top is None and form == "table" else top
+        return _rows(store.ranked(by, asked, sort, most), by, span, asked, form)
 
     if fleet:
         report.answered_by_fleet(fleet, question)()
@@ -153,26 +155,18 @@ def _check(follow: bool, calls: bool, one: str | None, form: str) -> None:
         raise click.UsageError("--follow is told as a table, or by --format json")
 
 
-def _rows(
-    found: "list[Group]",
-    sort: str,
-    top: int | None,
-    by: str,
-    span: "Span",
-    asked: "Filter",
-    form: str,
-) -> Callable[[], None]:
+def _rows(found: "Ranked", by: str, span: "Span", asked: "Filter", form: str) -> Callable[[], None]:
     from rtcguard.app.report import local
     from rtcguard.ledger import report
 
-    shown = report.chosen(found, sort, _ROWS if top is None and form == "table" else top)
+    shown = found.rows
     if form == "json":
         made = report.to_json(by, asked.since, shown, asked.until, asked.given())
         return lambda: click.echo(made)
     if form == "csv":
         return lambda: _write(report.to_csv(by, shown))
     if shown:
-        more = len(found) - len(shown)
+        more = found.total - len(shown)
         return lambda: report.print_table(by, shown, str(span), local, more)
     return lambda: click.echo(f"nothing was recorded in this time{_with(asked)}")
 

@@ -8,7 +8,7 @@ seen; and the page's own policy (CSP) lets nothing run or load, whatever stands 
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib import resources
@@ -16,6 +16,7 @@ from typing import Final
 
 from rtcguard.ledger import charts
 from rtcguard.ledger.query import Group
+from rtcguard.ledger.ranking import Ranked
 from rtcguard.ledger.report import done, visible
 from rtcguard.ledger.series import Count
 from rtcguard.ledger.story import Told
@@ -33,23 +34,25 @@ type Local = Callable[[str], str]  # an event's time as the reader's clock has i
 @dataclass(frozen=True, slots=True)
 class Answers:
     """What the page tells. `span` and `filters` are for people; `since` and `until` as events have
-    times (`until` is the end of the span, never empty). `groups`: rows by what they are grouped by,
-    of `address`, `site`, `client`, `destination` and others. `over`: counts over time by `ring`,
-    `action` and `would`."""
+    times (`until` is the end of the span, never empty). `rings` are all rows by ring; `groups`: the
+    first rows by `address`, `site`, `client` and `destination`; `scopes`: as `ranking.scopes`.
+    `over`: counts over time by `ring`, `action` and `would`."""
 
     span: str
     filters: str
     made: str
     since: str
     until: str
-    groups: dict[str, list[Group]]
+    rings: Sequence[Group]
+    groups: dict[str, Ranked]
+    scopes: Sequence[tuple[str, int, int]]
     over: dict[str, list[Count]]
     calls: Sequence[Told]
     notice: str = ""
 
 
-def page(answers: Answers, top: int, local: Local) -> str:
-    """The whole document; the `top` most frequent rows of each group."""
+def page(answers: Answers, local: Local) -> str:
+    """The whole document."""
     style = resources.files("rtcguard.ledger").joinpath("style.css").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
@@ -67,14 +70,14 @@ def page(answers: Answers, top: int, local: Local) -> str:
         _over_time(answers, "would", "What monitor mode let pass", ACTIONS)
         if answers.over["would"]
         else "",
-        _scopes(groups["address"]),
+        _scopes(answers.scopes),
         "</div>",
-        _table("Addresses that tried to get out", "address", groups["address"], top, local),
+        _table("Addresses that tried to get out", "address", groups["address"], local),
         "<div class=two>",
-        _ranking("Sites", "site", groups["site"], top),
-        _ranking("Clients", "client", groups["client"], top),
+        _ranking("Sites", "site", groups["site"]),
+        _ranking("Clients", "client", groups["client"]),
         "</div>",
-        _table("Towards whom", "destination", groups["destination"], top, local),
+        _table("Towards whom", "destination", groups["destination"], local),
         _calls(answers.calls, local),
         "</main>",
     ]
@@ -104,16 +107,16 @@ def _number(count: int) -> str:
 
 def _tiles(answers: Answers) -> str:
     actions, would = Counter[str](), Counter[str]()
-    for group in answers.groups["ring"]:
+    for group in answers.rings:
         actions.update(group.actions)
         would.update(group.would)
     tiles = [
         (actions.total(), "events"),
         (sum(actions[action] for action in _HELD_BACK), "held back"),
         (sum(would[action] for action in _HELD_BACK), "would have been held back"),
-        (len(answers.groups["address"]), "addresses"),
-        (len(answers.groups["client"]), "clients"),
-        (len(answers.groups["site"]), "sites"),
+        (answers.groups["address"].total, "addresses"),
+        (answers.groups["client"].total, "clients"),
+        (answers.groups["site"].total, "sites"),
     ]
     shown = [tile for tile in tiles if tile[0] or tile[1] == "events"]
     items = "".join(
@@ -159,28 +162,27 @@ def _moment(at: str) -> str:
     return f"{at[:10]} {at[11:]}:00" if len(at) > 10 else at
 
 
-def _scopes(groups: Iterable[Group]) -> str:
+def _scopes(scopes: Sequence[tuple[str, int, int]]) -> str:
     """How many addresses, and how often, of each scope."""
-    addresses, events = Counter[str](), Counter[str]()
-    for group in groups:
-        scope = group.scope or "none"
-        addresses[scope] += 1
-        events[scope] += group.count
-    most = max(events.values(), default=0)
+    most = max((count for *_, count in scopes), default=0)
     rows = [
-        (scope, [_number(addresses[scope]), _number(count)], charts.share(count, most, "stripped"))
-        for scope, count in events.most_common()
+        (
+            scope or "none",
+            [_number(addresses), _number(count)],
+            charts.share(count, most, "stripped"),
+        )
+        for scope, addresses, count in scopes
     ]
     return _bars_table("Addresses by scope", ["scope", "addresses", "events"], rows)
 
 
-def _ranking(title: str, by: str, groups: Sequence[Group], top: int) -> str:
-    most = groups[0].count if groups else 0
+def _ranking(title: str, by: str, found: Ranked) -> str:
+    most = found.rows[0].count if found.rows else 0
     rows = [
         (group.key, [_number(group.count)], charts.share(group.count, most, "signaling"))
-        for group in groups[:top]
+        for group in found.rows
     ]
-    return _bars_table(f"{title}{_of(groups, top)}", [by, "events"], rows)
+    return _bars_table(f"{title}{_of(found)}", [by, "events"], rows)
 
 
 def _bars_table(title: str, head: Sequence[str], rows: Sequence[tuple[str, list[str], str]]) -> str:
@@ -200,19 +202,19 @@ def _bars_table(title: str, head: Sequence[str], rows: Sequence[tuple[str, list[
     )
 
 
-def _of(groups: Sequence[Group], top: int) -> str:
-    more = f", the first {top} of {_number(len(groups))}"
-    return more if len(groups) > top else ""
+def _of(found: Ranked) -> str:
+    more = f", the first {len(found.rows)} of {_number(found.total)}"
+    return more if found.total > len(found.rows) else ""
 
 
-def _table(title: str, by: str, groups: Sequence[Group], top: int, local: Local) -> str:
-    if not groups:
+def _table(title: str, by: str, found: Ranked, local: Local) -> str:
+    if not found.rows:
         return f"<section><h2>{title}</h2><p>None.</p></section>"
     names = ["scope"] if by == "address" else []
     names += ["events", "what was done", "last", "clients", "sites"]
     names += ["towards"] if by != "destination" else []
     body = []
-    for group in groups[:top]:
+    for group in found.rows:
         cells = {
             "scope": _plain(group.scope),
             "events": _number(group.count),
@@ -228,7 +230,7 @@ def _table(title: str, by: str, groups: Sequence[Group], top: int, local: Local)
         f'<th scope=col class="{name.rpartition(" ")[2]}">{name}</th>' for name in (by, *names)
     )
     return (
-        f"<section><h2>{title}{_of(groups, top)}</h2><table class=wide><thead><tr>{head}</tr>"
+        f"<section><h2>{title}{_of(found)}</h2><table class=wide><thead><tr>{head}</tr>"
         f"</thead><tbody>{''.join(body)}</tbody></table></section>"
     )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Final
 
-from rtcguard.ice.address import scope
+from rtcguard.ice import address as addresses
 from rtcguard.ledger.dialect import Database, Dialect
 from rtcguard.ledger.event import Event
 from rtcguard.ledger.schema import COMMON, DIMENSIONS, GROUPS, INDEXED, LINKED, LOCAL, quoted
@@ -83,9 +83,7 @@ class Group:
     destinations: list[str] = field(default_factory=list)
 
 
-def grouped(
-    db: Database, by: str, asked: Filter, keys: Sequence[str] | None = None
-) -> list[Group]:
+def grouped(db: Database, by: str, asked: Filter, keys: Sequence[str] | None = None) -> list[Group]:
     """The events of a filter by one of `GROUPS` (ValueError for another), the most frequent first;
     of these `keys` alone, where they are given.
 
@@ -201,7 +199,7 @@ def indexed(asked: Filter) -> tuple[str, list[str]]:
     terms, values = ["TRUE"], []
     for name, condition in INDEXED.items():
         value = getattr(asked, name)
-        if value and "*" not in value and (name != "address" or scope(value) != "mdns"):
+        if value and "*" not in value and (name != "address" or addresses.scope(value) != "mdns"):
             terms.append(f'"{name}" = ? AND {condition}')
             values.append(value)
     return " AND ".join(terms), values

@@ -16,9 +16,13 @@ class Questions:
         """As `query.grouped`."""
         return query.grouped(self._db, by, asked)
 
-    def ranked(self, by: str, asked: Filter, sort: str, most: int) -> Ranked:
+    def ranked(self, by: str, asked: Filter, sort: str, most: int | None) -> Ranked:
         """As `ranking.ranked`."""
         return ranking.ranked(self._db, by, asked, sort, most)
+
+    def scopes(self, asked: Filter) -> list[tuple[str, int, int]]:
+        """As `ranking.scopes`."""
+        return ranking.scopes(self._db, asked)
 
     def over_time(self, by: str, asked: Filter, *, hours: bool) -> list[series.Count]:
         """As `series.over_time`."""

@@ -4,12 +4,10 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import attrgetter
 from typing import Any, Final
 
 from rtcguard.ledger.query import Group
 
-SORTS: Final = ("count", "last", "first", "key")
 _SAME: Final = {"client": ("clients",), "site": ("sites",), "destination": ("towards",)}
 # On the terminal: which columns go first where there is no room, which must not be cut to pieces,
 # how many letters an address has at most, how many are enough for a word, and values of a cell.
@@ -18,16 +16,6 @@ _WHOLE: Final = ("scope", "count", "last")
 _KEY: Final = 39
 _WORD: Final = 15
 _MOST_VALUES: Final = 5
-
-
-def chosen(found: list[Group], sort: str, top: int | None) -> list[Group]:
-    """The first `top` rows by one of `SORTS`: the most frequent, the newest, or those that begin
-    first in the alphabet come first."""
-    if sort == "key":
-        found = sorted(found, key=lambda row: row.key)
-    elif sort != "count":
-        found = sorted(found, key=attrgetter(sort), reverse=True)
-    return found[:top]
 
 
 def to_json(

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from rtcguard.ledger import totals
 from rtcguard.ledger.event import Event
-from rtcguard.ledger.query import Filter
+from rtcguard.ledger.query import Filter, Group
+from rtcguard.ledger.ranking import SORTS
 from rtcguard.ledger.schema import GROUPS, VERSION
 from rtcguard.ledger.store import Store
 from rtcguard.policy.record import Record
@@ -122,6 +123,41 @@ def test_as_read_plainly(
     assert {(g.key, action): n for g in found for action, n in g.actions.items()} == counts
     assert {(g.key, other): n for g in found for other, n in g.would.items()} == +would
     assert all(group.count == sum(group.actions.values()) for group in found)
+
+
+@given(
+    st.lists(st.tuples(TIMES, RECORDS), max_size=20),
+    st.sampled_from(GROUPS),
+    FILTERS,
+    st.sampled_from(list(SORTS)),
+    st.integers(1, 4),
+)
+def test_the_first_rows_are_those_of_all(
+    events: list[tuple[str, Record]], by: str, asked: Filter, sort: str, most: int
+) -> None:
+    store = Store(Path(":memory:"))
+    store.add(
+        Event(time, f"{i:032x}", "n", record, time) for i, (time, record) in enumerate(events)
+    )
+    store.roll("2026-03")
+    whole, first = (store.ranked(by, asked, sort, number) for number in (None, most))
+    assert first.total == whole.total == len(whole.rows) == len(store.grouped(by, asked))
+    assert list(map(told, first.rows)) == list(map(told, whole.rows[:most]))
+    addresses = store.grouped("address", asked)
+    scopes = Counter(row.scope for row in addresses)
+    counts: Counter[str] = Counter()
+    for row in addresses:
+        counts[row.scope] += row.count
+    assert {name: (n, m) for name, n, m in store.scopes(asked)} == {
+        name: (scopes[name], counts[name]) for name in scopes
+    }
+    store.close()
+
+
+def told(row: Group) -> dict[str, object]:
+    """What is a list is in no order."""
+    values = {name: getattr(row, name) for name in Group.__slots__}
+    return {n: sorted(value) if isinstance(value, list) else value for n, value in values.items()}
 
 
 @given(st.lists(st.tuples(TIMES, RECORDS), max_size=20), TIMES)

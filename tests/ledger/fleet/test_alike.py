@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rtcguard.ledger.event import Event
 from rtcguard.ledger.fleet import Fleet
 from rtcguard.ledger.query import Filter, Group
+from rtcguard.ledger.ranking import SORTS
 from rtcguard.ledger.schema import GROUPS
 from rtcguard.ledger.store import Store
 from rtcguard.ledger.totals import Totals
@@ -67,6 +68,11 @@ def test_as_the_local_ledger(
             store.add(batch)
             assert fleet.add(batch) == len(batch)
         assert plain(store.grouped(by, asked)) == plain(fleet.grouped(by, asked))
+        for sort in SORTS:
+            first = [one.ranked(by, asked, sort, 2) for one in (store, fleet)]
+            assert first[0].total == first[1].total
+            assert plain(first[0].rows) == plain(first[1].rows)
+        assert store.scopes(asked) == fleet.scopes(asked)
         for hours in (False, True):
             found = (one.over_time("node", asked, hours=hours) for one in (store, fleet))
             assert next(found) == next(found)
