@@ -194,15 +194,14 @@ def from_events(
 
 
 def indexed(asked: Filter) -> tuple[str, list[str]]:
-    """A condition for the table of the events, and its values: what is asked of the columns whose
-    indexes have a condition of their own, which has to be said. It leaves out nothing asked for."""
-    terms, values = ["TRUE"], []
+    """A condition for the table of the events, and its values, that leaves out nothing asked for:
+    the one with the fewest events, of what has an index. Some of these have a condition of their
+    own, which has to be said; so of two, the database takes the one that is meant."""
     for name, condition in INDEXED.items():
         value = getattr(asked, name)
         if value and "*" not in value and (name != "address" or addresses.scope(value) != "mdns"):
-            terms.append(f'"{name}" = ? AND {condition}')
-            values.append(value)
-    return " AND ".join(terms), values
+            return f'"{name}" = ? AND {condition}', [value]
+    return "TRUE", []
 
 
 def _periods(db: Database, asked: Filter) -> Iterator[tuple[str, str]]:

@@ -45,11 +45,13 @@ CREATE TABLE events (
     UNIQUE (id)
 );
 """
-# What an index has only some rows of: a question has to say so, for the database to take it.
+# What has an index, the most telling first. Some have only some rows: a question has to say so, for
+# the database to take it.
 INDEXED: Final = {
-    "site": "site != ''",
+    "client": "TRUE",
     "address": "address != '' AND scope != 'mdns'",
     "user": "\"user\" != ''",
+    "site": "site != ''",
 }
 INDEXES: Final = f"""
 CREATE INDEX events_time ON events (time);

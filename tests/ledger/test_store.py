@@ -188,6 +188,8 @@ def test_a_file_of_version_4_gets_the_indexes_that_are_new(path: Path) -> None:
         (Filter(client="10.0.0.1"), "events_client"),
         (Filter(address="192.0.2.1"), "events_address"),
         (Filter(user="u"), "events_user"),
+        (Filter(site="a.example", user="u"), "events_user"),
+        (Filter(site="a.example", client="10.0.0.1", address="192.0.2.1"), "events_client"),
         (Filter("2026-01-01"), "events_time"),
     ],
 )
