@@ -1,65 +1,27 @@
-"""What `rtcguard report` asks the ledger: the times, the store, and what goes into each report."""
+"""What `rtcguard report` asks the ledger: a store, damaged or not, and the page of all reports."""
 
 import contextlib
 import sqlite3
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from rtcguard.errors import DamagedError, StartError
-from rtcguard.ledger import calls, html, salvage
+from rtcguard.ledger import html, salvage
+from rtcguard.ledger.asked_calls import listed
 from rtcguard.ledger.event import timestamp
-from rtcguard.ledger.masking import Mask
-from rtcguard.ledger.outcome import outcome
 from rtcguard.ledger.query import Filter
 from rtcguard.ledger.questions import Questions
+from rtcguard.ledger.span import Span, local
 from rtcguard.ledger.store import Store
 from rtcguard.ledger.story import Told
-from rtcguard.policy.model import Config
 
 _HOURS: Final = 36 * 3600.0  # seconds: longer spans are plotted by days
 _CALLS: Final = 20  # in the page
-_FEW: Final = 2000  # events that are looked through for them at first
-_MOST_OF_ONE: Final = 200_000  # events of a client, among which one call is looked for
+_FEW: Final = 2000  # events that are looked through for the page's calls at first
 _GROUPS: Final = ("address", "site", "client", "destination")
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """From when (included) to when (not included); `until` None: to now, and what is to come."""
-
-    since: datetime
-    until: datetime | None
-
-    def asked(self, given: Mapping[str, str], mask: Mask) -> Filter:
-        """The filter of events for what was given; addresses as the ledger has them."""
-        values = {
-            name: mask(value) if name in ("client", "address") and "*" not in value else value
-            for name, value in given.items()
-        }
-        until = timestamp(self.until.timestamp()) if self.until else ""
-        return Filter(timestamp(self.since.timestamp()), until, **values)
-
-    def __str__(self) -> str:
-        """For people: local time."""
-        end = f"{self.until:%Y-%m-%d %H:%M}" if self.until else "now"
-        return f"{self.since:%Y-%m-%d %H:%M} to {end} (local time, {zone()})"
-
-
-def zone() -> str:
-    """What the local time is called, such as `CET`."""
-    return datetime.now().astimezone().tzname() or "local time"
-
-
-def local(time: str) -> str:
-    """An event's time by the local clock, to the second."""
-    try:
-        return f"{datetime.fromisoformat(time).astimezone():%Y-%m-%d %H:%M:%S}"
-    except (ValueError, OverflowError):  # no event of ours, but in a ledger
-        return time
 
 
 def answered[Answer](
@@ -97,49 +59,6 @@ def answered_by_fleet[Answer](url: str, question: Callable[[Questions], Answer])
         return question(fleet)
 
 
-def listed(
-    store: Questions, asked: Filter, places: Mapping[str, str], most: int = calls.MOST
-) -> tuple[list[Told], bool]:
-    """The calls of a span that have an event of a filter, the last one first; and whether these are
-    all of them, for only `most` events are looked through."""
-    since = calls.around(asked.since, asked.since)[0] if asked.since else ""
-    events = store.events(Filter(since, asked.until, client=asked.client), most)
-    complete = len(events) < most or events[0].time < asked.since
-    found = [
-        told_of(call, places)
-        for call in calls.split(events)
-        if call.last >= asked.since and any(map(asked.takes, call.events))
-    ]
-    return sorted(found, key=lambda one: one.call.began, reverse=True), complete
-
-
-def told_of(call: calls.Call, places: Mapping[str, str]) -> Told:
-    return Told(call, outcome(call, places))
-
-
-def find(store: Questions, name: str, asked: Filter, places: Mapping[str, str]) -> Told:
-    """The call that a name is of: an ICE user name fragment, or how the id of one of its events
-    begins. Raises StartError where there is none, or more than one."""
-    named = [event for event in store.named(name, calls.MOST) if asked.takes(event)]
-    ids = {event.id for event in named}
-    found: list[calls.Call] = []
-    for client in {event.record.client for event in named} - {""}:
-        times = [event.time for event in named if event.record.client == client]
-        since, until = calls.around(min(times), max(times))
-        events = store.events(Filter(since, until, client=client), _MOST_OF_ONE)
-        found += [call for call in calls.split(events) if ids & {e.id for e in call.events}]
-    # The far side of a call may be a client of ours too; a fragment is of the one that made it.
-    own = [call for call in found if name in call.ufrags] or found
-    if not own:
-        raise StartError(
-            f"{name}: no call has such a fragment or id; see `rtcguard report --calls`"
-        )
-    if len(own) > 1:
-        told = ", ".join(f"{call.id} ({call.client} {call.site})" for call in own[:5])
-        raise StartError(f"{name}: {len(own)} calls have this; name one by its id: {told}")
-    return told_of(own[0], places)
-
-
 def page(store: Questions, span: Span, asked: Filter, top: int, places: Mapping[str, str]) -> str:
     """The HTML page."""
     now = datetime.now().astimezone()
@@ -175,8 +94,3 @@ def _last_calls(store: Questions, asked: Filter, places: Mapping[str, str]) -> l
     if not complete and len(found) <= _CALLS:  # the earliest may have lost its beginning
         found, _ = listed(store, asked, places)
     return found[:_CALLS]
-
-
-def places_of(config: Config) -> dict[str, str]:
-    """File and line of the rules in force now, by their name."""
-    return {rule.name: f"{rule.file}:{rule.line}" for rule in config.rules if rule.line}

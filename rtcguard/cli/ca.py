@@ -50,8 +50,9 @@ def command() -> None:
 def install(kinds: tuple[str, ...]) -> None:
     """Put the certificate into the stores.
 
-    Where there is no authority yet, it is made as `rtcguard run` makes it. One store that cannot be written holds up no other; the exit code is then 1. It needs root for
-    `system` on Linux and for `firefox-policy`, and says how to call it there.
+    Where there is no authority yet, it is made as `rtcguard run` makes it. One store that cannot be
+    written holds up no other; the exit code is then 1. It needs root for `system` on Linux and for
+    `firefox-policy`, and says how to call it there.
     """
     from rtcguard.desktop import trust
 
@@ -84,7 +85,8 @@ def status(kinds: tuple[str, ...]) -> None:
 def remove(kinds: tuple[str, ...]) -> None:
     """Take the certificate out of the stores.
 
-    Exactly this one: other authorities of its name are told of and left. The authority itself stays in the state folder.
+    Exactly this one: other authorities of its name are told of and left. The authority itself stays
+    in the state folder.
     """
     from rtcguard.desktop import trust
 

@@ -1,6 +1,6 @@
 """Options that several commands share."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -67,16 +67,12 @@ class MomentType(click.ParamType[datetime]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
+        from rtcguard.ledger.span import moment  # its imports take a while
+
         try:
-            seconds = parse_duration(value)
-            if seconds is not None:
-                return datetime.now().astimezone() - timedelta(seconds=seconds)
-            moment = datetime.fromisoformat(value)
-            if self._end and len(value) <= len("2026-11-26"):
-                moment += timedelta(days=1)
-            return moment.astimezone()
-        except (ValueError, OverflowError, OSError):  # what is no time, or none of this calendar
-            self.fail(f"{value!r} is not like 24h, 2026-11-26 or '2026-11-26 10:00'", param, ctx)
+            return moment(value, end=self._end)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class PatternType(click.ParamType[str]):

@@ -16,10 +16,10 @@ from rtcguard.ledger.schema import GROUPS
 from rtcguard.policy.record import ACTIONS, KINDS, RINGS
 
 if TYPE_CHECKING:
-    from rtcguard.app.report import Span
     from rtcguard.ledger.query import Filter
     from rtcguard.ledger.questions import Questions
     from rtcguard.ledger.ranking import Ranked
+    from rtcguard.ledger.span import Span
     from rtcguard.ledger.story import Told
 
 _TOP: Final = 20  # rows of each table of the page
@@ -94,7 +94,9 @@ def command(
     none, or none of this version.
     """
     from rtcguard.app import report, settings
+    from rtcguard.ledger import asked_calls
     from rtcguard.ledger.masking import unmasked
+    from rtcguard.ledger.span import Span
     from rtcguard.policy.store_url import PostgreSQL
 
     _check(follow, calls, one, form)
@@ -108,20 +110,20 @@ def command(
     fleet = database.url if isinstance(database, PostgreSQL) and not local else ""
     hidden = {"client", "address"} & given.keys() and (fleet or path.is_file())
     mask = settings.state().mask(settings_now) if hidden else unmasked
-    span = report.Span(since, until)
+    span = Span(since, until)
     asked = span.asked(given, mask)
     if follow and fleet:
         raise click.UsageError("--follow tells of this machine's own ledger: add --local")
     if follow:
         _follow(path, asked, form)
         return
-    places = report.places_of(settings_now)
+    places = asked_calls.places_of(settings_now)
 
     def question(store: "Questions") -> Callable[[], None]:
         if one is not None:
-            return _call(report.find(store, one, asked, places), form)
+            return _call(asked_calls.find(store, one, asked, places), form)
         if calls:
-            return _calls(*report.listed(store, asked, places), span, asked, form, top)
+            return _calls(*asked_calls.listed(store, asked, places), span, asked, form, top)
         if form == "html":
             made = report.page(store, span, asked, top or _TOP, places)
             return lambda: _write(made)
@@ -156,8 +158,8 @@ def _check(follow: bool, calls: bool, one: str | None, form: str) -> None:
 
 
 def _rows(found: "Ranked", by: str, span: "Span", asked: "Filter", form: str) -> Callable[[], None]:
-    from rtcguard.app.report import local
     from rtcguard.ledger import report
+    from rtcguard.ledger.span import local
 
     shown = found.rows
     if form == "json":
@@ -182,8 +184,8 @@ def _with(asked: "Filter") -> str:
 def _calls(
     found: "list[Told]", complete: bool, span: "Span", asked: "Filter", form: str, top: int | None
 ) -> Callable[[], None]:
-    from rtcguard.app.report import local
     from rtcguard.ledger import call_report
+    from rtcguard.ledger.span import local
 
     found = found[:top]
 
@@ -207,8 +209,8 @@ def _calls(
 
 
 def _call(told: "Told", form: str) -> Callable[[], None]:
-    from rtcguard.app.report import local, zone
     from rtcguard.ledger import call_report
+    from rtcguard.ledger.span import local, zone
 
     if form == "json":
         return lambda: click.echo(call_report.call_to_json(told))
@@ -224,9 +226,9 @@ def _write(text: str) -> None:
 
 def _follow(path: Path, asked: "Filter", form: str) -> None:
     """Prints events as they come, until it is interrupted."""
-    from rtcguard.app.report import local
     from rtcguard.ledger.call_report import print_event
     from rtcguard.ledger.follow import follow
+    from rtcguard.ledger.span import local
 
     try:
         for event in follow(path, asked):

@@ -5,10 +5,8 @@ events, so an answer is exact and is not slower with ten million events than wit
 """
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
-from functools import lru_cache
 from typing import Final
 
 from rtcguard.ice import address as addresses
@@ -53,14 +51,23 @@ class Filter:
         """Whether an event is one of these; its time is not looked at."""
         for name, value in self.given().items():
             has = event.node if name == "node" else getattr(event.record, name)
-            if has != value and not ("*" in value and _pattern(value).fullmatch(has)):
+            if has != value and not ("*" in value and _fits(has, value)):
                 return False
         return True
 
 
-@lru_cache(maxsize=64)
-def _pattern(value: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, value.split("*"))), re.DOTALL)
+def _fits(text: str, pattern: str) -> bool:
+    """Whether a text fits a pattern with `*`, in time that grows with both lengths and no faster:
+    whoever asks may choose the one, and a page the other."""
+    first, *middle, last = pattern.split("*")
+    if not text.startswith(first) or not text.endswith(last):
+        return False
+    at, end = len(first), len(text) - len(last)
+    for part in middle:
+        at = text.find(part, at, end) + len(part)
+        if at < len(part):
+            return False
+    return at <= end
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from itertools import batched
 from pathlib import Path
 from typing import Final
 
-from rtcguard.app.report import find, listed
+from rtcguard.ledger.asked_calls import find, listed
 from rtcguard.ledger.event import timestamp
 from rtcguard.ledger.query import Filter
 from rtcguard.ledger.schema import GROUPS

@@ -13,10 +13,10 @@ import pytest
 from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
 from rtcguard.app import report
-from rtcguard.app.report import Span
 from rtcguard.ledger import charts
 from rtcguard.ledger.query import Filter
 from rtcguard.ledger.series import Count
+from rtcguard.ledger.span import Span
 from rtcguard.policy.record import Record
 from tests.browsers.environment import environment
 from tests.calls import HOST, RELAYED, Scene

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtcguard.ledger import totals
+from rtcguard.ledger.dialect import SQLITE
 from rtcguard.ledger.event import Event
 from rtcguard.ledger.query import Filter, Group
 from rtcguard.ledger.ranking import SORTS
@@ -269,3 +270,15 @@ def test_the_version_is_written(path: Path, store: Store) -> None:
     database = sqlite3.connect(path)
     assert database.execute("PRAGMA user_version").fetchone() == (VERSION,)
     database.close()
+
+
+@given(st.text("ab.*[?", max_size=8), st.text("ab.[?", max_size=10))
+def test_patterns_as_the_database_has_them(pattern: str, text: str) -> None:
+    one = event(1, "2026-01-01", site=text)
+    with sqlite3.connect(":memory:") as db:
+        (fits,) = db.execute("SELECT ? GLOB ?", (text, SQLITE.pattern(pattern))).fetchone()
+    assert Filter(site=pattern).takes(one) is (not pattern or bool(fits))
+
+
+def test_a_pattern_that_would_take_an_expression_for_ever() -> None:
+    assert not Filter(site="*a" * 100 + "b*").takes(event(1, "2026-01-01", site="a" * 5000))
