@@ -90,7 +90,7 @@ def page(store: Questions, span: Span, asked: Filter, top: int, places: Mapping[
 
 def _last_calls(store: Questions, asked: Filter, places: Mapping[str, str]) -> list[Told]:
     """Few events tell of some calls, but where a filter leaves most of them out."""
-    found, complete = listed(store, asked, places, _FEW)
-    if not complete and len(found) <= _CALLS:  # the earliest may have lost its beginning
-        found, _ = listed(store, asked, places)
-    return found[:_CALLS]
+    found = listed(store, asked, places, _FEW)
+    if found.cut and len(found.calls) <= _CALLS:  # the earliest may have lost its beginning
+        found = listed(store, asked, places)
+    return found.calls[:_CALLS]

@@ -16,6 +16,7 @@ from rtcguard.ledger.schema import GROUPS
 from rtcguard.policy.record import ACTIONS, KINDS, RINGS
 
 if TYPE_CHECKING:
+    from rtcguard.ledger.asked_calls import Listed
     from rtcguard.ledger.query import Filter
     from rtcguard.ledger.questions import Questions
     from rtcguard.ledger.ranking import Ranked
@@ -123,7 +124,7 @@ def command(
         if one is not None:
             return _call(asked_calls.find(store, one, asked, places), form)
         if calls:
-            return _calls(*asked_calls.listed(store, asked, places), span, asked, form, top)
+            return _calls(asked_calls.listed(store, asked, places), span, asked, form, top)
         if form == "html":
             made = report.page(store, span, asked, top or _TOP, places)
             return lambda: _write(made)
@@ -182,12 +183,12 @@ def _with(asked: "Filter") -> str:
 
 
 def _calls(
-    found: "list[Told]", complete: bool, span: "Span", asked: "Filter", form: str, top: int | None
+    listed: "Listed", span: "Span", asked: "Filter", form: str, top: int | None
 ) -> Callable[[], None]:
     from rtcguard.ledger import call_report
     from rtcguard.ledger.span import local
 
-    found = found[:top]
+    found = listed.calls[:top]
 
     def tell() -> None:
         if form == "json":
@@ -198,7 +199,7 @@ def _calls(
             call_report.print_calls(found, str(span), local)
         else:
             click.echo(f"no call was seen in this time{_with(asked)}")
-        if not complete:
+        if listed.cut:
             click.echo(
                 "rtcguard: there are earlier calls in this time; name a client, or a time that "
                 "ends earlier (--until)",

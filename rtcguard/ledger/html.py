@@ -128,9 +128,17 @@ def _tiles(answers: Answers) -> str:
 
 def _over_time(answers: Answers, by: str, title: str, keys: Sequence[str]) -> str:
     found = answers.over[by]
+    return over_time(found, by, title, keys, answers.since, answers.until)
+
+
+def over_time(
+    found: Sequence[Count], by: str, title: str, keys: Sequence[str], since: str, until: str
+) -> str:
+    """A section with bars over time, and their numbers in a table. `by` names its parts, once in a
+    page; style.css colours it."""
     if not found:
         return f"<section><h2>{title}</h2><p>Nothing was recorded.</p></section>"
-    made = charts.bars(found, keys, answers.since, answers.until)
+    made = charts.bars(found, keys, since, until)
     middle = made.at[len(made.at) // 2] if len(made.at) > 2 else ""
     ends = "".join(f"<span>{_moment(at)}</span>" for at in (made.at[0], middle, made.at[-1]))
     sums = [sum(row[index] for row in made.counts) for index in range(len(made.keys))]

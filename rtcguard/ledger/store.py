@@ -20,6 +20,7 @@ from rtcguard.ledger.dialect import SqliteConnection
 from rtcguard.ledger.event import COLUMNS, Event
 from rtcguard.ledger.masking import Mask, unmasked
 from rtcguard.ledger.measures import Row
+from rtcguard.ledger.query import Filter, conditions
 from rtcguard.ledger.questions import Questions
 from rtcguard.ledger.schema import quoted
 from rtcguard.ledger.totals import Totals
@@ -140,6 +141,22 @@ class Store(Questions):
     def after(self, seq: int, most: int) -> list[tuple[int, Event]]:
         """Events in the order in which they were written, from behind `seq` on."""
         return list(self._read("seq > ? ORDER BY seq LIMIT ?", seq, most))
+
+    def between(self, first: int, last: int, asked: Filter, most: int) -> list[Event]:
+        """The last of a filter's events whose places are behind `first` and not behind `last`, in
+        the order of writing; times are not looked at."""
+        condition, values = conditions(self._db.dialect, asked)
+        rows = self._db.execute(
+            f"SELECT {quoted(COLUMNS)} FROM events WHERE seq > ? AND seq <= ? AND {condition}"
+            " ORDER BY seq DESC LIMIT ?",
+            (first, last, *values, most),
+        )
+        return [Event.of_row(row) for row in rows][::-1]
+
+    def seq_of(self, id: str) -> int | None:
+        """The place of an event, if it is there."""
+        row = self._db.execute("SELECT seq FROM events WHERE id = ?", (id,)).fetchone()
+        return row[0] if row else None
 
     def _read(self, condition: str, *values: str | int) -> Iterator[tuple[int, Event]]:
         rows = self._db.execute(

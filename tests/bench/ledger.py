@@ -89,7 +89,7 @@ def _reports(store: Store, end: float) -> Iterator[Line]:
         ]
         yield _slowest(f"  the plots, of {what}: the slowest, s", plots)
     asked = Filter(*spans["24 hours"])
-    yield _slowest("  the calls of 24 hours, s", [lambda: listed(store, asked, {})[0]])
+    yield _slowest("  the calls of 24 hours, s", [lambda: listed(store, asked, {}).calls])
     (event,) = store.events(Filter(client=_CLIENT), 1)
     yield _slowest("  one call, s", [lambda: find(store, event.id, Filter(), {}).call.events])
 
