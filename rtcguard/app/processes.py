@@ -164,6 +164,7 @@ def sinkhole(settings: Settings, pipe: Pipe) -> None:
 
 def site(settings: Settings, pipe: Pipe) -> None:
     """The local site. It writes nothing, and traffic does not wait for it."""
+    from rtcguard.app.examining import examined
     from rtcguard.web.app import bound, make, serve
     from rtcguard.web.hand_over import key_of
     from rtcguard.web.site import Site
@@ -194,6 +195,7 @@ def site(settings: Settings, pipe: Pipe) -> None:
             key=key_of(settings.key),
             token=state.web_token(),
             proxy=settings.listen,
+            examine=examined,
             node=node(config),
             mask=state.mask(config),
         )

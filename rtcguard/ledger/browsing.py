@@ -12,7 +12,7 @@ from rtcguard.ledger.event import COLUMNS, Event
 from rtcguard.ledger.query import Filter, conditions
 from rtcguard.ledger.schema import quoted
 
-LOOKED: Final = 10_000  # events that one page looks through
+LOOKED: Final = 20_000  # events that one page looks through
 _END: Final = "~"  # behind every time
 _INDEXED: Final = ("client", "site")
 
@@ -46,19 +46,22 @@ def newest(
 ) -> Page | None:
     """The last events of a filter, no more than `most`; with the id of an event, those before it.
     None where there is no such event (any longer)."""
-    place = _place(db, before) if before else None
-    if before and place is None:
-        return None
-    begin, given = _within(asked, place)
-    last = _last(db, begin, given, looked)
-    if last is not None:
-        begin += " AND time >= ? AND (time > ? OR seq >= ?)"
-        given += [last.time, last.time, last.seq]
+    high = _Place(asked.until or _END, 0, "")
+    if before:
+        row = db.execute("SELECT time, seq, id FROM events WHERE id = ?", (before,)).fetchone()
+        if row is None:
+            return None
+        high = min(high, _Place(*row), key=lambda place: (place.time, place.seq))
+    begun, given = _indexed(asked)
+    last = _last(db, begun, [asked.since, *_until(high), *given], looked)
     condition, values = conditions(db.dialect, asked)
     rows = db.execute(
-        f"SELECT {quoted(COLUMNS)} FROM events WHERE {begin} AND {condition}"
-        " ORDER BY time DESC, seq DESC LIMIT ?",
-        (*given, *values, most + 1),
+        f"SELECT {quoted(COLUMNS)} FROM events WHERE {begun} AND {condition}"
+        " AND (time > ? OR seq >= ?) ORDER BY time DESC, seq DESC LIMIT ?",
+        (
+            *(last.time if last else asked.since, *_until(high), *given),
+            *(*values, *(("", 0) if last is None else (last.time, last.seq)), most + 1),
+        ),
     ).fetchall()
     found = [Event.of_row(row) for row in rows[:most]]
     if len(rows) > most:
@@ -66,30 +69,26 @@ def newest(
     return Page(found, last.id, last.time) if last is not None else Page(found)
 
 
-def _place(db: Database, id: str) -> _Place | None:
-    row = db.execute("SELECT time, seq, id FROM events WHERE id = ?", (id,)).fetchone()
-    return _Place(*row) if row else None
+# From a time on, and up to a place. One bound each way: of two, SQLite may take the farther one.
+_SPAN: Final = "time >= ? AND time <= ? AND (time < ? OR seq < ?)"
 
 
-def _within(asked: Filter, before: _Place | None) -> tuple[str, list[str | int]]:
+def _until(place: _Place) -> tuple[str, str, int]:
+    return place.time, place.time, place.seq
+
+
+def _indexed(asked: Filter) -> tuple[str, list[str]]:
     """A condition for the span, and for what an index has beside the time."""
-    terms = ["time >= ?", "time < ?"]
-    given: list[str | int] = [asked.since, asked.until or _END]
-    if before is not None:
-        terms.append("time <= ? AND (time < ? OR seq < ?)")
-        given += [before.time, before.time, before.seq]
-    for name in _INDEXED:
-        value = getattr(asked, name)
-        if value and "*" not in value:
-            terms.append(f"{name} = ? AND {name} != ''")  # as the index of sites says of itself
-            given.append(value)
-    return " AND ".join(terms), given
+    names = [name for name in _INDEXED if getattr(asked, name) and "*" not in getattr(asked, name)]
+    # The index of sites says of itself that they are not empty.
+    terms = [_SPAN, *(f"{name} = ? AND {name} != ''" for name in names)]
+    return " AND ".join(terms), [getattr(asked, name) for name in names]
 
 
-def _last(db: Database, begin: str, given: list[str | int], looked: int) -> _Place | None:
+def _last(db: Database, begun: str, given: list[str | int], looked: int) -> _Place | None:
     """The last event that is looked at, where there are more than that: the index alone tells."""
     rows = db.execute(
-        f"SELECT time, seq, id FROM events WHERE {begin} ORDER BY time DESC, seq DESC"
+        f"SELECT time, seq, id FROM events WHERE {begun} ORDER BY time DESC, seq DESC"
         " LIMIT 2 OFFSET ?",
         (*given, looked - 1),
     ).fetchall()

@@ -17,8 +17,11 @@ from starlette.staticfiles import StaticFiles
 from rtcguard.errors import DamagedError, StartError
 from rtcguard.ice.address import host_port
 from rtcguard.policy.model import HostPort
+from rtcguard.web.live import Live
 from rtcguard.web.middleware import Access, Heads
 from rtcguard.web.pages import ROUTES
+from rtcguard.web.relays import Relays
+from rtcguard.web.rule_link import rule_links
 from rtcguard.web.serving import FOLDER, http_error, ledger_error, server_error
 from rtcguard.web.site import Site
 
@@ -42,6 +45,8 @@ def make(site: Site) -> Starlette:
         },
     )
     app.state.site = site
+    app.state.relays = Relays(site.examine)
+    app.state.live = Live(site.ledger, rule_links(site))
     return app
 
 

@@ -9,6 +9,7 @@ from rtcguard.ledger.store import Store
 from rtcguard.policy.model import HostPort, Policy
 from rtcguard.web.guesses import Guesses
 from rtcguard.web.own_responder import OwnResponder
+from rtcguard.web.relays import Examine
 
 
 @dataclass(slots=True)
@@ -21,6 +22,7 @@ class Site:
     key: bytes  # signs hand-overs (hand_over.key_of)
     token: str  # opens one's own events from elsewhere (token.py)
     proxy: HostPort  # where the proxy listens
+    examine: Examine  # the approved TURN servers
     node: str = ""
     mask: Mask = unmasked
     guesses: Guesses = field(default_factory=Guesses)

@@ -6,8 +6,8 @@ from typing import Final
 
 from starlette.routing import Route
 
+from rtcguard.web.pages import calls, here, leaktest, ledger, rules, start, token, turn
 from rtcguard.web.pages import help as help_texts
-from rtcguard.web.pages import here, leaktest, rules, start, token
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     *start.routes,
     *here.routes,
     *leaktest.routes,
+    *ledger.routes,
+    *calls.routes,
+    *turn.routes,
     *rules.routes,
     *help_texts.routes,
     *token.routes,
@@ -31,6 +34,8 @@ NAVIGATION: Final = (
     Link("/", "Start"),
     Link("/leaktest", "Leak test"),
     Link("/here", "In force here"),
+    Link("/ledger", "Ledger"),
+    Link("/turn", "TURN", local=True),
     Link("/rules", "Rules", local=True),
     Link("/help", "Help"),
 )
