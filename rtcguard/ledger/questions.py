@@ -1,7 +1,6 @@
 """The questions of reports, to whichever database has the events."""
 
-from rtcguard.ledger import browsing, query, ranking, series
-from rtcguard.ledger.browsing import Page
+from rtcguard.ledger import query, ranking, series
 from rtcguard.ledger.dialect import Database
 from rtcguard.ledger.event import Event
 from rtcguard.ledger.query import Filter, Group
@@ -32,10 +31,6 @@ class Questions:
     def events(self, asked: Filter, most: int) -> list[Event]:
         """As `series.events`."""
         return series.events(self._db, asked, most)
-
-    def newest(self, asked: Filter, most: int, before: str = "") -> Page | None:
-        """As `browsing.newest`."""
-        return browsing.newest(self._db, asked, most, before)
 
     def named(self, name: str, most: int) -> list[Event]:
         """As `series.named`."""

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from rtcguard.errors import DamagedError, StartError
-from rtcguard.ledger import schema
+from rtcguard.ledger import browsing, schema
+from rtcguard.ledger.browsing import Page
 from rtcguard.ledger.dialect import SqliteConnection
 from rtcguard.ledger.event import COLUMNS, Event
 from rtcguard.ledger.masking import Mask, unmasked
@@ -141,6 +142,10 @@ class Store(Questions):
     def after(self, seq: int, most: int) -> list[tuple[int, Event]]:
         """Events in the order in which they were written, from behind `seq` on."""
         return list(self._read("seq > ? ORDER BY seq LIMIT ?", seq, most))
+
+    def newest(self, asked: Filter, most: int, before: str = "") -> Page | None:
+        """As `browsing.newest`."""
+        return browsing.newest(self._db, asked, most, before)
 
     def between(self, first: int, last: int, asked: Filter, most: int) -> list[Event]:
         """The last of a filter's events whose places are behind `first` and not behind `last`, in

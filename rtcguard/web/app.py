@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 from rtcguard.errors import DamagedError, StartError
 from rtcguard.ice.address import host_port
 from rtcguard.policy.model import HostPort
+from rtcguard.web.kept import Kept
 from rtcguard.web.live import Live
 from rtcguard.web.middleware import Access, Heads
 from rtcguard.web.pages import ROUTES
@@ -46,6 +47,7 @@ def make(site: Site) -> Starlette:
     )
     app.state.site = site
     app.state.relays = Relays(site.examine)
+    app.state.kept = Kept()
     app.state.live = Live(site.ledger, rule_links(site))
     return app
 

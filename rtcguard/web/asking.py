@@ -20,8 +20,8 @@ from rtcguard.web.access import Visitor
 DAY: Final = "24h"
 ALL: Final = "all"
 # What the form offers as times; an address may have any that `span.moment` knows.
-SPANS: Final = (("1h", "the last hour"), (DAY, "the last 24 hours"), ("7d", "the last 7 days"),
-                ("30d", "the last 30 days"), (ALL, "all of it"))  # fmt: skip
+SPANS: Final = (("1h", "last hour"), (DAY, "last 24 hours"), ("7d", "last 7 days"),
+                ("30d", "last 30 days"), (ALL, "all of it"))  # fmt: skip
 # Filters, and the values that there are, where there are few.
 FILTERS: Final[Mapping[str, Sequence[str]]] = {
     "site": (),

@@ -1,6 +1,7 @@
 """`/ledger`: events as they come, the newest first; and counted, by site, address and client."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
@@ -12,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from rtcguard.ledger.browsing import Page
+from rtcguard.ledger.event import timestamp
 from rtcguard.ledger.html import over_time
 from rtcguard.ledger.query import Filter, Group
 from rtcguard.ledger.report import done
@@ -31,7 +33,8 @@ _ROWS: Final = 100  # of a page; the script keeps as many and no more
 _TOP: Final = 50
 # Days of the counts, which are whole days in UTC: those the ledger has sums of.
 _DAYS: Final = {"1": "today", "7": "7 days", "30": "30 days", "90": "90 days", "all": "all days"}
-_MONTH: Final = "30"
+_TODAY: Final = "1"
+_MONTH: Final = timedelta(days=29)
 # Filters that the sums know; by any other, every event would have to be read.
 _SUMMED: Final = ("client", *COMMON)
 
@@ -98,7 +101,7 @@ async def stream(request: Request) -> Response:
 
 async def counted(request: Request, *, by: str) -> Response:
     query = request.query_params.multi_items()
-    days = request.query_params.get("days", _MONTH)
+    days = request.query_params.get("days", _TODAY)
     if days not in _DAYS:
         raise HTTPException(400, f"days is none of {', '.join(_DAYS)}.")
     wanted = ask(request, [one for one in query if one[0] != "days"], asking.ALL)
@@ -108,14 +111,26 @@ async def counted(request: Request, *, by: str) -> Response:
     if by == "client" and not visitor_of(request).sees_all:
         raise HTTPException(403, "From here, only events of your own can be seen.")
     today = datetime.now(UTC).date()
-    since = "" if days == "all" else str(today - timedelta(days=int(days) - 1))
-    narrowed = Filter(since, client=wanted.filter.client, **_common(wanted.filter))
+    narrowed = Filter(
+        "" if days == "all" else str(today - timedelta(days=int(days) - 1)),
+        client=wanted.filter.client,
+        **{name: value for name, value in wanted.filter.given().items() if name in COMMON},
+    )
+    # One bar is no plot; but those of a client are not summed by day for all its days at once.
+    plotted = narrowed if days != _TODAY else replace(narrowed, since=str(today - _MONTH))
+
+    async def counts() -> tuple[list[Group], list[Count]]:
+        return await asked(request, question)
 
     def question(store: Store) -> tuple[list[Group], list[Count]]:
-        counts = store.over_time("action", narrowed, hours=False)
-        return store.ranked(by, narrowed, "count", _TOP + 1).rows, counts
+        return (
+            store.ranked(by, narrowed, "count", _TOP + 1).rows,
+            store.over_time("action", plotted, hours=False) if is_plotted else [],
+        )
 
-    groups, counts = await asked(request, question)
+    is_plotted = days != _TODAY or not narrowed.client
+    (groups, bars), at = await request.app.state.kept.answer((by, narrowed), counts)
+    chart = over_time(bars, "action", "Events by day", ACTIONS, plotted.since, str(today))
     return render(
         request,
         "counted.html",
@@ -123,14 +138,11 @@ async def counted(request: Request, *, by: str) -> Response:
         by=by,
         days=days,
         spans=_DAYS,
-        chart=Markup(over_time(counts, "action", "Events by day", ACTIONS, since, str(today))),
+        chart=Markup(chart) if is_plotted else "",
         groups=[_shown(group) for group in groups[:_TOP]],
         more=len(groups) > _TOP,
+        at=local(timestamp(at)),
     )
-
-
-def _common(filter: Filter) -> dict[str, str]:
-    return {name: value for name, value in filter.given().items() if name in COMMON}
 
 
 def _shown(group: Group) -> dict[str, object]:
