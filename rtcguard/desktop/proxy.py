@@ -49,41 +49,35 @@ def on(
     machine: Machine, folder: Path, desktops: Sequence[Desktop], proxy: HostPort, stay: bool
 ) -> Iterator[Said]:
     """Leads each desktop to the proxy. One that cannot be is put back as it was."""
+    until = "until `rtcguard proxy off`" if stay else "until rtcguard stops"
     for desktop in desktops:
-        kept = dict(memory.load(folder))
-        was = kept.get(desktop.name)
+        kept = memory.load(folder)
         try:
             now = desktop.read(machine)
-            made = keep(desktop, now, was, proxy, stay)
+            made = keep(desktop, now, kept.get(desktop.name), proxy, stay)
             memory.save(folder, {**kept, desktop.name: made})
-            _set(machine, desktop, made.made)
-            shown = desktop.read(machine)
-            if desktop.leads_to(shown) != made.proxy:
-                raise DesktopError(
-                    "what was set did not come into force (it may be locked, or this session has "
-                    f"no settings service): {desktop.tell(shown)}"
-                )
+            try:
+                shown = _lead(machine, desktop, made)
+            except DesktopError as error:
+                _set(machine, desktop, {key: now.get(key) for key in made.made})
+                memory.save(folder, kept)
+                raise DesktopError(f"{error}; it is as it was before") from error
         except DesktopError as error:
-            yield Said(desktop.name, False, _undone(machine, folder, desktop, error))
-            continue
-        until = "until `rtcguard proxy off`" if stay else "until rtcguard stops"
-        yield Said(desktop.name, True, f"leads to rtcguard {until}: {desktop.tell(shown)}")
+            yield Said(desktop.name, False, str(error))
+        else:
+            yield Said(desktop.name, True, f"leads to rtcguard {until}: {shown}")
 
 
-def _undone(machine: Machine, folder: Path, desktop: Desktop, error: DesktopError) -> str:
-    """Takes half of a change back; what was said, and whether that worked."""
-    kept = dict(memory.load(folder))
-    mine = kept.get(desktop.name)
-    if mine is None:
-        return str(error)
-    try:
-        back, _ = putting_back(desktop.read(machine), mine)
-        _set(machine, desktop, back)
-    except DesktopError:
-        return f"{error}; what was before is kept for `rtcguard proxy off`"
-    del kept[desktop.name]
-    memory.save(folder, kept)
-    return f"{error}; it is as it was before"
+def _lead(machine: Machine, desktop: Desktop, made: memory.Kept) -> str:
+    """What is set then. Raises DesktopError where it did not come into force."""
+    _set(machine, desktop, made.made)
+    shown = desktop.read(machine)
+    if desktop.leads_to(shown) != made.proxy:
+        raise DesktopError(
+            "what was set did not come into force (it may be locked, or this session has no "
+            f"settings service): {desktop.tell(shown)}"
+        )
+    return desktop.tell(shown)
 
 
 def off(

@@ -310,6 +310,23 @@ def test_half_a_change_is_taken_back_fake(tmp_path: Path) -> None:
         assert not (tmp_path / memory.NAME).exists()
 
 
+def test_a_second_on_that_fails_leaves_the_first_fake(tmp_path: Path) -> None:
+    case = windows(tmp_path, {})
+    before = case.snapshot()
+    case.on()
+    led = case.snapshot()
+    assert isinstance(case.machine, FakeMachine)
+    fake = case.machine.commands["reg"]
+    assert isinstance(fake, Reg)
+    fake.refuses = "ProxyServer"
+    (told,) = on(case.machine, tmp_path, [case.desktop], ("127.0.0.1", 9), False)
+    assert not told.good
+    fake.refuses = ""
+    assert case.snapshot() == led and case.status()[0].good
+    case.off()
+    assert case.snapshot() == before
+
+
 def test_what_cannot_be_put_back_stays_remembered_fake(tmp_path: Path) -> None:
     case = windows(tmp_path, {})
     before = case.snapshot()
