@@ -13,8 +13,9 @@ _PROXY_AUTHENTICATION: Final = 407
 
 
 def probe(proxy: HostPort) -> Answering:
-    """Asks for rtcguard's own page through the proxy; one that wants a password first is taken for
-    rtcguard, too: nobody can ask it more."""
+    """Asks through the proxy for the certificate that rtcguard alone has: another proxy's page
+    about a name that it cannot find would name rtcguard, too. One that wants a password first says
+    in its challenge whose it is."""
     connection = HTTPConnection(*proxy, timeout=_SECONDS)
     with contextlib.closing(connection):
         try:
@@ -22,9 +23,12 @@ def probe(proxy: HostPort) -> Answering:
         except OSError:
             return "nothing"
         try:
-            connection.request("GET", f"http://{HOST}/")
+            connection.request("GET", f"http://{HOST}/ca.pem")
             response = connection.getresponse()
-            known = response.status == _PROXY_AUTHENTICATION or b"rtcguard" in response.read(4096)
+            if response.status == _PROXY_AUTHENTICATION:
+                known = 'realm="rtcguard"' in response.getheader("proxy-authenticate", "")
+            else:
+                known = response.status == 200 and b"BEGIN CERTIFICATE" in response.read(1024)
         except (OSError, HTTPException):
             return "something else"
     return "rtcguard" if known else "something else"
