@@ -37,9 +37,10 @@ for_option = click.option(
 def command() -> None:
     """Lead this desktop's traffic to rtcguard, or no longer.
 
-    GNOME and the desktops that share its settings, KDE, macOS and Windows are found by themselves.
-    Where there is none of them, variables are written into ~/.config/environment.d, which sessions
-    that systemd starts read when they begin; for others, read that file in ~/.profile.
+    GNOME and the desktops that share its settings, KDE, macOS and Windows are found by themselves;
+    on KDE both are set, for Firefox reads GNOME's there. On other desktops variables are written
+    into ~/.config/environment.d besides, which sessions that systemd starts read when they begin;
+    for others, read that file in ~/.profile.
 
     Browsers that use the system's proxy setting then come through rtcguard; while it does not run,
     they reach nothing. macOS and Windows follow their makers' documentation and were not run.

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from rtcguard.desktop.gnome import shares_gnome
 from rtcguard.desktop.nouns import Machine, Step, Values, Write
 from rtcguard.ice.address import host_port
 from rtcguard.policy.model import HostPort
@@ -24,7 +25,12 @@ class Environment:
     name = "environment"
 
     def applies(self, machine: Machine) -> bool:
-        return machine.platform.startswith(("linux", "freebsd"))
+        """Where no other desktop is: elsewhere these variables would only reach programs that trust
+        no authority of a proxy (pip, npm), and it takes a new session to be rid of them."""
+        if not machine.platform.startswith(("linux", "freebsd")):
+            return False
+        names = machine.environment.get("XDG_CURRENT_DESKTOP", "").lower().split(":")
+        return "kde" not in names and not shares_gnome(names)
 
     def read(self, machine: Machine) -> Values:
         folder = machine.environment.get("XDG_CONFIG_HOME") or f"{machine.home}/.config"

@@ -1,11 +1,12 @@
 """GNOME's proxy, and that of the desktops that share its settings: `gsettings`; pure.
 
 Keys: org.gnome.system.proxy of gsettings-desktop-schemas. Values are GVariant text, as `gsettings`
-prints and takes them. GLib and Chromium read them; Firefox with "use system proxy settings" too.
+prints and takes them. GLib and, on these desktops, Chromium read them; Firefox with "use system
+proxy settings" does on every desktop that has them, KDE too (toolkit/system/unixproxy).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from rtcguard.desktop.nouns import DesktopError, Machine, Run, Step, Values, asked
@@ -22,12 +23,23 @@ _SHARING: Final = frozenset(
 _LOOPBACK: Final = "['localhost', '127.0.0.0/8', '::1']"
 
 
+def shares_gnome(desktops: Collection[str]) -> bool:
+    """Whether a desktop of these names (XDG_CURRENT_DESKTOP, in lower case) has these settings for
+    its own."""
+    return not _SHARING.isdisjoint(desktops)
+
+
 class Gnome:
     name = "gnome"
 
     def applies(self, machine: Machine) -> bool:
-        names = machine.environment.get("XDG_CURRENT_DESKTOP", "").lower().split(":")
-        return bool(_SHARING.intersection(names)) and machine.has("gsettings")
+        if not machine.has("gsettings"):
+            return False
+        if shares_gnome(machine.environment.get("XDG_CURRENT_DESKTOP", "").lower().split(":")):
+            return True
+        # Elsewhere in a session, without whose bus they cannot be set, and where they are known.
+        in_session = "DBUS_SESSION_BUS_ADDRESS" in machine.environment
+        return in_session and machine.run(("gsettings", "get", _SCHEMA, "mode")).code == 0
 
     def read(self, machine: Machine) -> Values:
         told = asked(machine, "gsettings", "list-recursively", _SCHEMA)

@@ -20,10 +20,8 @@ from rtcguard.desktop.windows import Windows
 from rtcguard.ice.address import host_port, scope
 from rtcguard.policy.model import HostPort
 
-_ALONE: Final[tuple[Desktop, ...]] = (Gnome(), Kde(), Macos(), Windows())
-# What is read where there is no desktop of the others; it takes a new session to have an effect.
-_ELSE: Final[Desktop] = Environment()
-DESKTOPS: Final = {desktop.name: desktop for desktop in (*_ALONE, _ELSE)}
+_ALL: Final[tuple[Desktop, ...]] = (Gnome(), Kde(), Macos(), Windows(), Environment())
+DESKTOPS: Final = {desktop.name: desktop for desktop in _ALL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +37,9 @@ class Said:
 
 
 def found(machine: Machine) -> list[Desktop]:
-    """The desktops that this machine's user has; the environment where there is no other."""
-    return [desktop for desktop in _ALONE if desktop.applies(machine)] or [
-        desktop for desktop in (_ELSE,) if desktop.applies(machine)
-    ]
+    """What this machine's user has of them: more than one, where browsers differ in what they
+    read."""
+    return [desktop for desktop in _ALL if desktop.applies(machine)]
 
 
 def on(

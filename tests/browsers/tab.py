@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
@@ -151,10 +151,14 @@ class FirefoxTabs:
 
 @contextmanager
 def running_firefox(
-    folder: Path, preferences: Preferences, *, within: Sequence[str] = ()
+    folder: Path,
+    preferences: Preferences,
+    *,
+    within: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
 ) -> Iterator[Tabs]:
     """A Firefox of its own, with its home, its profile and its output in this folder; `within` is
-    what runs it elsewhere."""
+    what runs it elsewhere, `variables` are those of its session."""
     write_profile(folder / "profile", preferences)
     log = folder / "firefox.log"
     with log.open("wb") as output:
@@ -163,7 +167,7 @@ def running_firefox(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**environment(folder), **VARIABLES},
+            env={**(variables or environment(folder)), **VARIABLES},
             start_new_session=True,
         )
     try:

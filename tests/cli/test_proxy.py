@@ -14,7 +14,7 @@ from rtcguard.cli.proxy import _NAMES
 from rtcguard.desktop.proxy import DESKTOPS
 from rtcguard.web.pac import pac
 from tests.browsers.environment import BrowserError
-from tests.browsers.tab import ChromiumTabs
+from tests.browsers.tab import ChromiumTabs, Tab, running_firefox
 from tests.desktop.session import command, session
 from tests.lab.browser import CHROMIUM, QUIET
 from tests.origin import free_port, serve
@@ -126,6 +126,31 @@ def test_chromium_comes_through_by_the_setting_alone(gnome: Session) -> None:
         place = f"127.0.0.1:{run.port}"
         assert gnome.proxy("on", "--for", "kde", "--proxy", place)[0] == 0
         assert "comes through rtcguard" in shown(XDG_CURRENT_DESKTOP="KDE", KDE_SESSION_VERSION="5")
+
+
+def test_firefox_comes_through_on_any_desktop(gnome: Session) -> None:
+    """On KDE, too, it is GNOME's setting that it reads; so both are set there."""
+    gnome.variables["XDG_CURRENT_DESKTOP"] = "KDE"
+    preferences = {"network.proxy.type": 5}  # the system's, which is its default
+
+    def shown(tab: Tab) -> str:
+        try:
+            tab.goto("http://rtcguard.test/")
+            text: str = tab.evaluate("() => document.body.innerText")
+            return text
+        except BrowserError as error:
+            return str(error)
+
+    with (
+        running(gnome.folder, variables=gnome.variables) as run,
+        running_firefox(gnome.folder, preferences, variables=gnome.variables) as tabs,
+        tabs.open() as tab,
+    ):
+        assert "NS_ERROR_UNKNOWN_HOST" in shown(tab), "the control"
+        code, out, _ = gnome.proxy("on", "--proxy", f"127.0.0.1:{run.port}")
+        assert code == 0
+        assert [line.split(":")[0] for line in out.splitlines()] == ["gnome", "kde"]
+        assert "comes through rtcguard" in shown(tab)
 
 
 def test_on_with_a_run_of_somebody_else(gnome: Session) -> None:

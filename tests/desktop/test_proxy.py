@@ -387,9 +387,9 @@ def test_gnome_that_keeps_nothing_is_a_failure(tmp_path: Path, variables: dict[s
     [
         ("ubuntu:GNOME", ["gnome"]),
         ("X-Cinnamon", ["gnome"]),
-        ("KDE", ["kde"]),
-        ("sway", ["environment"]),
-        ("", ["environment"]),
+        ("KDE", ["gnome", "kde"]),  # Firefox reads GNOME's there, Chromium KDE's
+        ("sway", ["gnome", "environment"]),
+        ("", ["gnome", "environment"]),
     ],
 )
 def test_desktops_are_found(
@@ -397,6 +397,18 @@ def test_desktops_are_found(
 ) -> None:
     told = {**variables, "XDG_CURRENT_DESKTOP": desktop}
     assert [one.name for one in found(machine(tmp_path, told))] == names
+
+
+def test_gnome_is_left_out_where_its_settings_cannot_be_set(
+    tmp_path: Path, variables: dict[str, str]
+) -> None:
+    told = {**variables, "XDG_CURRENT_DESKTOP": "sway"}
+    for lost in (
+        {**told, "PATH": "/nowhere"},
+        {**told, "GSETTINGS_SCHEMA_DIR": str(tmp_path), "XDG_DATA_DIRS": str(tmp_path)},
+        {name: value for name, value in told.items() if name != "DBUS_SESSION_BUS_ADDRESS"},
+    ):
+        assert [one.name for one in found(machine(tmp_path, lost))] == ["environment"]
 
 
 def test_desktops_of_other_systems_are_found_fake(tmp_path: Path) -> None:
