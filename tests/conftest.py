@@ -54,6 +54,7 @@ _SECONDS: Final = {
     "tests/cli/test_proxy.py": 25,
     "tests/app/test_doctor_machine.py": 25,
     "tests/lab/test_demo.py": 25,
+    "tests/lab/test_doctor.py": 20,
     "tests/ledger/fleet/test_outages.py": 30,
     "tests/page/test_guard_browser.py": 30,
     "tests/web/test_accessible_browser.py": 30,

@@ -26,7 +26,8 @@ def configuration(path: Path | None) -> tuple[Check, Policy | None]:
         mistakes = [Result("failed", str(mistake), step) for mistake in error.mistakes]
         return known(name, *mistakes), None
     except RtcguardError as error:
-        return known(name, Result("failed", str(error))), None
+        step = "correct it, or the file that it names"
+        return known(name, Result("failed", str(error), step)), None
     named = str(path) if path is not None else "none given: the built-in defaults hold"
     found = [Result("ok", f"{named} (policy {policy.version})")]
     found += [Result("warning", str(warning)) for warning in policy.config.warnings]

@@ -4,13 +4,12 @@ import os
 import socket
 from collections.abc import Sequence
 from functools import partial
-from ipaddress import ip_address
 from typing import Final
 
 from rtcguard.app.doctor import ledger
 from rtcguard.app.doctor.check import SEE_LOG, START, Check, Result, Setup, known
 from rtcguard.app.doctor.threads import in_thread
-from rtcguard.app.doctor.through import PATIENCE, local
+from rtcguard.app.doctor.through import PATIENCE, as_client
 from rtcguard.errors import ParseError
 from rtcguard.ice.address import host_port
 from rtcguard.network import stun
@@ -32,34 +31,31 @@ def checks(setup: Setup) -> list[Check]:
 
 async def _responder(setup: Setup, listen: HostPort) -> Sequence[Result]:
     config = setup.policy.config.stun
+    own = as_client(listen, config.clients)
+    if own is None:
+        what = "gives this machine no answer: it is not among stun.clients"
+        return [Result("warning", what, "add its address there, if it is to be protected too")]
     found, before = [], ledger.last_seq(setup)
     fragment = ledger.fragment()
     for over in _KINDS:
-        found.append(await in_thread(partial(_ask, listen, config.answer, over, fragment)))
-    if not _is_client(setup, listen) and any(one.what.startswith("no answer") for one in found):
-        what = "gives this machine no answer: it is not among stun.clients"
-        return [Result("warning", what, "add its address there, if it is to be protected too")]
+        found.append(
+            await in_thread(partial(_ask, (own, listen[1]), config.answer, over, fragment))
+        )
     if all(result.status == "ok" for result in found):
         told = await ledger.has(setup, before, lambda record: record.ufrag == fragment)
         found.append(ledger.told(told, "the requests"))
     return found
 
 
-def _is_client(setup: Setup, listen: HostPort) -> bool:
-    own = ip_address(local(listen[0]))
-    return any(own in network for network in setup.policy.config.stun.clients)
-
-
 def _ask(listen: HostPort, answer: str, over: str, fragment: str) -> Result:
     """One Binding request, as ICE sends them: with a name by which the ledger's event is found."""
     name = (stun.USERNAME, f"there:{fragment}".encode())
     request = stun.encode(stun.BINDING, stun.REQUEST, os.urandom(12), (name,))
-    host = local(listen[0])
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in listen[0] else socket.AF_INET
     with socket.socket(family, _KINDS[over]) as asking:
         asking.settimeout(PATIENCE if answer != "silent" else min(PATIENCE, 1.0))
         try:
-            asking.connect((host, listen[1]))
+            asking.connect(listen)
             asking.sendall(request)
             reply = stun.parse(asking.recv(2048))
         except ConnectionRefusedError:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
-from ipaddress import ip_address
 from typing import Final
 
 import dns.exception
@@ -15,7 +14,7 @@ import dns.rdatatype
 from rtcguard.app.doctor import ledger, origin
 from rtcguard.app.doctor.check import SEE_LOG, START, Check, Result, Setup, known
 from rtcguard.app.doctor.threads import in_thread
-from rtcguard.app.doctor.through import PATIENCE, local
+from rtcguard.app.doctor.through import PATIENCE, as_client
 from rtcguard.ice import address as addresses
 from rtcguard.ice.address import host_port
 from rtcguard.network import sinkhole
@@ -44,8 +43,8 @@ def checks(setup: Setup) -> list[Check]:
 
 
 async def _sinkhole(setup: Setup, listen: HostPort) -> Sequence[Result]:
-    own = local(listen[0])
-    if not any(ip_address(own) in network for network in setup.policy.config.sinkhole.clients):
+    own = as_client(listen, setup.policy.config.sinkhole.clients)
+    if own is None:
         what = "gives this machine no answer: it is not among sinkhole.clients"
         return [Result("warning", what, "add its address there, if it is to be protected too")]
     before = ledger.last_seq(setup)
@@ -59,12 +58,14 @@ async def _sinkhole(setup: Setup, listen: HostPort) -> Sequence[Result]:
         found.append(Result("warning", "passes on the names of STUN servers, as mode or rules say"))
     else:
         for over in _WAYS:
-            found.append(await in_thread(partial(_sunk, listen, query, judged.response, over)))
+            found.append(
+                await in_thread(partial(_sunk, (own, listen[1]), query, judged.response, over))
+            )
         if all(result.status == "ok" for result in found):
             told = await ledger.has(setup, before, lambda record: record.name == name)
             found.append(ledger.told(told, "the name"))
     if all(result.status != "failed" for result in found):
-        found.append(await in_thread(partial(_upstream, setup, listen)))
+        found.append(await in_thread(partial(_upstream, setup, (own, listen[1]))))
     return found
 
 
@@ -72,7 +73,7 @@ def _sunk(
     listen: HostPort, query: dns.message.Message, expected: dns.message.Message, over: str
 ) -> Result:
     try:
-        answer = _WAYS[over](query, local(listen[0]), PATIENCE, listen[1])
+        answer = _WAYS[over](query, listen[0], PATIENCE, listen[1], source=listen[0])
     except Exception as error:
         return _failed(error, over, PATIENCE)
     if _said(answer) != _said(expected):
@@ -87,7 +88,7 @@ def _upstream(setup: Setup, listen: HostPort) -> Result:
     name = next((host for host in hosts if addresses.parse(host) is None), _ANYBODY)
     query = dns.message.make_query(name, "A")
     try:
-        answer = dns.query.udp(query, local(listen[0]), _UPSTREAM_PATIENCE, listen[1])
+        answer = dns.query.udp(query, listen[0], _UPSTREAM_PATIENCE, listen[1], source=listen[0])
     except Exception as error:
         return _failed(error, "UDP", _UPSTREAM_PATIENCE)
     if answer.rcode() == dns.rcode.SERVFAIL:

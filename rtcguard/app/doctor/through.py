@@ -1,11 +1,17 @@
 """Requests of a client of the proxy's."""
 
 import asyncio
+import contextlib
+import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Final
 
 from rtcguard.app.doctor.check import SEE_LOG, START, Result, Setup
 from rtcguard.ice.address import scope
+from rtcguard.policy.model import HostPort
+from rtcguard.policy.rule import Network
 
 PATIENCE: Final = 5.0  # seconds for an answer of this machine
 ELSEWHERE: Final = (
@@ -36,6 +42,29 @@ def local(host: str) -> str:
     if scope(host) != "unspecified":
         return host
     return "::1" if ":" in host else "127.0.0.1"
+
+
+def as_client(listen: HostPort, clients: Iterable[Network]) -> str | None:
+    """The address of this machine's at which, and as which, it is one of the clients of what
+    listens there; None where it is none."""
+    own, networks = local(listen[0]), list(clients)
+    if any(ip_address(own) in network for network in networks):
+        return own
+    if scope(listen[0]) == "unspecified":
+        for network in networks:
+            towards = _towards(network)
+            if towards and (":" in towards) == (":" in own) and ip_address(towards) in network:
+                return towards
+    return None
+
+
+def _towards(network: Network) -> str | None:
+    """The address that packets to a network would have; none is sent."""
+    family = socket.AF_INET6 if network.version == 6 else socket.AF_INET
+    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as asking:
+        asking.connect((str(network[min(1, network.num_addresses - 1)]), 9))
+        return str(asking.getsockname()[0])
+    return None
 
 
 async def connect(setup: Setup) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
