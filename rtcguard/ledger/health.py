@@ -3,6 +3,7 @@
 import contextlib
 import sqlite3
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -46,31 +47,46 @@ def examine(path: Path, since: str, site: str, fragment: str) -> Health:
 
 def _checked(db: sqlite3.Connection) -> tuple[bool, str]:
     """Whether there was time to look through all of it, and what damage was found."""
-    until = time.monotonic() + _LOOK
-    db.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
-    try:
+    with _bounded(db):
         said = str(db.execute("PRAGMA quick_check(1)").fetchone()[0])
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
-            raise
-        return False, ""
-    finally:
-        db.set_progress_handler(None, 0)
-    return True, "" if said == "ok" else " ".join(said.split())
+        return True, "" if said == "ok" else " ".join(said.split())
+    return False, ""
 
 
 def _told(db: sqlite3.Connection, since: str, site: str, fragment: str) -> tuple[str, int]:
-    last = db.execute(
-        "SELECT time FROM events WHERE site != ? AND name NOT GLOB ? AND ufrag NOT GLOB ?"
-        " ORDER BY seq DESC LIMIT 1",
-        (site, f"*.{site}", f"{fragment}*"),
-    ).fetchone()
-    rows = db.execute(
-        "SELECT reason FROM events WHERE time >= ? AND ring = 'ledger' AND kind = 'rtcguard'",
-        (since,),
-    )
-    lost = [reason.removesuffix(_LOST) for (reason,) in rows if reason.endswith(_LOST)]
-    return last[0] if last else "", sum(int(count) for count in lost if count.isdigit())
+    """The time of the last event, and how many were lost; what takes too long is not known."""
+    last, lost = "", 0
+    with _bounded(db):
+        found = db.execute(
+            "SELECT time FROM events WHERE site != ? AND name NOT GLOB ? AND ufrag NOT GLOB ?"
+            " ORDER BY seq DESC LIMIT 1",
+            (site, f"*.{site}", f"{fragment}*"),
+        ).fetchone()
+        last = found[0] if found else ""
+        # The totals say at once whether there is anything to look for among millions.
+        ours = "ring = 'ledger' AND kind = 'rtcguard'"
+        period = f"d{since[:10]}"
+        totals = f"SELECT 1 FROM totals WHERE dimension = '' AND period >= ? AND {ours} LIMIT 1"
+        if db.execute(totals, (period,)).fetchone():
+            query = f"SELECT reason FROM events WHERE time >= ? AND {ours} AND reason LIKE ?"
+            for (reason,) in db.execute(query, (since, f"%{_LOST}")):
+                count = reason.removesuffix(_LOST)
+                lost += int(count) if count.isdigit() else 0
+    return last, lost
+
+
+@contextlib.contextmanager
+def _bounded(db: sqlite3.Connection) -> Iterator[None]:
+    """Ends what takes longer than there is time for."""
+    until = time.monotonic() + _LOOK
+    db.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+    finally:
+        db.set_progress_handler(None, 0)
 
 
 def _unwritable(path: Path) -> str:
