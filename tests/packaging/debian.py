@@ -146,6 +146,7 @@ RUN = (
     "  kill -0 $pid 2>/dev/null || { cat /tmp/log; exit 1; }; sleep 0.1; done; "
     f'python3.13 -c "{ASK}"; kill $pid; wait $pid; cat /tmp/log; '
 )
+TRUST = "RTCGUARD_STATE_DIR=/var/lib/rtcguard rtcguard ca install --for system; "
 GATEWAY = (
     "rm /etc/rtcguard/gateway.yaml; ip link add lan0 type veth peer name lan1; "
     "printf 'version: 1\\ngateway: {interfaces: [lan0]}\\n' >/etc/rtcguard/gateway.yaml; "
@@ -174,6 +175,8 @@ def test_it_is_installed_run_and_purged(system: System) -> None:
     # Running it wrote nothing beside its state; bytecode came with the package.
     assert not system.run("find /usr /etc -newer /tmp/log -name '*.pyc'")
 
+    trusted = "ls /etc/ssl/certs | grep -i rtcguard; "
+    assert system.run(f"{TRUST}{trusted}")
     told = system.run(GATEWAY + "dpkg --purge rtcguard; nft list tables; ip rule; echo after")
     assert "table inet rtcguard" in told.partition("Purging")[0].partition("Removing")[0]
     assert "table" not in told.partition("Removing")[2].partition("0:\tfrom all")[0]

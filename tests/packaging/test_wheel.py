@@ -1,5 +1,6 @@
 """What somebody has who installs rtcguard from its wheel."""
 
+import re
 import subprocess
 import tarfile
 import zipfile
@@ -9,6 +10,7 @@ import pytest
 
 from rtcguard import __version__
 from rtcguard.cli.init import PRESETS
+from tests.origin import free_port
 from tests.process import environment, running
 
 from .conftest import ROOT, Built
@@ -87,3 +89,15 @@ def test_it_runs_and_answers(installed: Path, tmp_path: Path) -> None:
         assert run.request("GET", "http://rtcguard.test/ca.pem")[0].status == 200
         assert run.stop() == 0
         assert run.log.read_text() == ""
+
+
+def test_its_site_has_its_templates_and_files(installed: Path, tmp_path: Path) -> None:
+    config = f'web: {{listen: "127.0.0.1:{free_port()}"}}\n'
+    with running(tmp_path, config, program=[str(installed / "rtcguard")]) as run:
+        _, page = run.request("GET", "http://rtcguard.test/")
+        style = re.search(rb'href="(/static/[^"]+\.css)"', page)
+        assert style is not None, page
+        assert run.request("GET", f"http://rtcguard.test{style[1].decode()}")[0].status == 200
+        for name in ("install", "recipes", "threat-model", "troubleshooting"):
+            response, text = run.request("GET", f"http://rtcguard.test/help/{name}")
+            assert response.status == 200 and b"<h2" in text
