@@ -7,6 +7,7 @@ import click
 import pytest
 import yaml
 
+from rtcguard import __version__
 from rtcguard.app.settings import read_config
 from rtcguard.policy import load as loader
 from rtcguard.policy import rule
@@ -28,6 +29,7 @@ from tests.lab import senders, ways
 from tests.lab.test_ways import OPEN_BOTH, RACES
 
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+THREATS = ROOT / "rtcguard" / "web" / "help" / "threat-model.md"
 TEXT = README.read_text()
 
 
@@ -117,13 +119,22 @@ def test_every_action_key_and_export_is_in_the_readme_and_in_personal() -> None:
         assert f"to: {kind}" in personal
 
 
-def test_counts_are_those_of_the_tests() -> None:
-    assert f"{len(ways.names())} ways around the page guard (`tests/page/ways.js`)" in TEXT
-    assert f"all but {len(OPEN_BOTH) + len(RACES)} sent nothing" in TEXT
-    attempts = f"{len(senders.SHOTS)} raw attempts of {len(senders.ROWS)} kinds"
-    assert attempts in " ".join(TEXT.split())
+@pytest.mark.parametrize("file", [README, THREATS], ids=name)
+def test_counts_are_those_of_the_tests(file: Path) -> None:
+    text = " ".join(file.read_text().split())
+    assert f"{len(ways.names())} ways around the page guard" in text
+    assert re.search(rf"[Aa]ll but {len(OPEN_BOTH) + len(RACES)} sent nothing", text)
+    assert f"{len(senders.SHOTS)} raw attempts of {len(senders.ROWS)} kinds" in text
+
+
+def test_the_changelog_counts_the_samples() -> None:
     changes = (ROOT / "CHANGELOG.md").read_text()
     assert f"{len(list(samples()))} samples of real clients" in changes
+
+
+def test_what_is_installed_is_this_version() -> None:
+    install = (THREATS.parent / "install.md").read_text()
+    assert set(re.findall(r"rtcguard-(\S+)-py3-none-any\.whl", install)) == {__version__}
 
 
 def test_schema_describes_every_key() -> None:
