@@ -81,23 +81,18 @@ def test_it_filters(installed: Path, tmp_path: Path) -> None:
     assert b"192.168.7.5" not in made.stdout
 
 
-def test_it_runs_and_answers(installed: Path, tmp_path: Path) -> None:
-    with running(tmp_path, program=[str(installed / "rtcguard")]) as run:
-        response, body = run.request("GET", "http://rtcguard.test/")
-        assert response.status == 200
-        assert b"This browser comes through rtcguard" in body
-        assert run.request("GET", "http://rtcguard.test/ca.pem")[0].status == 200
-        assert run.stop() == 0
-        assert run.log.read_text() == ""
-
-
-def test_its_site_has_its_templates_and_files(installed: Path, tmp_path: Path) -> None:
+def test_it_runs_and_answers_with_its_site(installed: Path, tmp_path: Path) -> None:
     config = f'web: {{listen: "127.0.0.1:{free_port()}"}}\n'
     with running(tmp_path, config, program=[str(installed / "rtcguard")]) as run:
-        _, page = run.request("GET", "http://rtcguard.test/")
-        style = re.search(rb'href="(/static/[^"]+\.css)"', page)
-        assert style is not None, page
+        response, page = run.request("GET", "http://rtcguard.test/")
+        assert response.status == 200
+        assert b"This browser comes through rtcguard" in page
+        assert run.request("GET", "http://rtcguard.test/ca.pem")[0].status == 200
+        style = re.search(rb'href="(/static/[^"]+\.css)"', page)  # what the plain page has not
+        assert style is not None
         assert run.request("GET", f"http://rtcguard.test{style[1].decode()}")[0].status == 200
         for name in ("install", "recipes", "threat-model", "troubleshooting"):
             response, text = run.request("GET", f"http://rtcguard.test/help/{name}")
             assert response.status == 200 and b"<h2" in text
+        assert run.stop() == 0
+        assert run.log.read_text() == ""
