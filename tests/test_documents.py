@@ -13,6 +13,8 @@ from rtcguard.policy import load as loader
 from rtcguard.policy import rule
 from rtcguard.policy.export_keys import _KINDS
 from rtcguard.policy.rule_keys import _MATCH
+from rtcguard.signaling.opening import _OPENERS, MAX_DEPTH
+from rtcguard.signaling.scan import Kind
 from tests.data.samples import load as samples
 from tests.documents import (
     DOCUMENTS,
@@ -117,6 +119,25 @@ def test_every_action_key_and_export_is_in_the_readme_and_in_personal() -> None:
         assert f"`{action}`" in TEXT and re.search(rf"\b{action}\b", personal)
     for kind in _KINDS:
         assert f"to: {kind}" in personal
+
+
+# What the README calls the views that a row opens.
+VIEWS = {
+    Kind.PERCENT: ["percent-encoding and forms"],
+    Kind.RUN: ["base64 and base64url", "hex"],
+    Kind.WIDE: ["UTF-16"],
+    Kind.GZIP: ["gzip"],
+    Kind.ZLIB: ["zlib"],
+    Kind.REFERENCE: ["XML character references"],
+}
+
+
+def test_every_view_is_in_the_readme() -> None:
+    part = TEXT.partition("## What ring 2 looks through\n")[2].partition("\n## ")[0]
+    told = " ".join(part.partition("tested by samples")[0].split())
+    assert set(VIEWS) == {kind for kind, _ in _OPENERS}
+    assert not [word for words in VIEWS.values() for word in words if word not in told]
+    assert f"up to {['seven', 'eight', 'nine'][MAX_DEPTH - 7]} deep" in told
 
 
 @pytest.mark.parametrize("file", [README, THREATS], ids=name)
