@@ -51,6 +51,7 @@ INDEXED: Final = {
     "client": "TRUE",
     "address": "address != '' AND scope != 'mdns'",
     "user": "\"user\" != ''",
+    "destination": "destination != ''",
     "site": "site != ''",
 }
 INDEXES: Final = f"""
@@ -61,11 +62,12 @@ CREATE INDEX events_guard ON events (client, site, time) WHERE kind = 'guard';
 CREATE INDEX events_ufrag ON events (ufrag, client) WHERE ufrag != '';
 CREATE INDEX events_told ON events (client, destination) WHERE kind IN ('server', 'name');
 """
-# For the newest events of one address, or of one user. Names that are made anew for every page are
-# asked for by nobody.
+# For the events of one address, of one user, or towards one destination. Names that are made anew
+# for every page are asked for by nobody.
 INDEXES_5: Final = f"""
 CREATE INDEX events_address ON events (address, time) WHERE {INDEXED["address"]};
 CREATE INDEX events_user ON events ("user", time) WHERE {INDEXED["user"]};
+CREATE INDEX events_destination ON events (destination, time) WHERE {INDEXED["destination"]};
 """
 # A period is `d2026-01-31` or `m2026-01`.
 _TOTALS: Final = f"""

@@ -172,13 +172,14 @@ def test_a_file_of_version_4_gets_the_indexes_that_are_new(path: Path) -> None:
     database = sqlite3.connect(path)
     database.execute("DROP INDEX events_address")
     database.execute("DROP INDEX events_user")
+    database.execute("DROP INDEX events_destination")
     database.execute("PRAGMA user_version = 4")
     database.close()
     store = Store(path)
     assert [row.count for row in store.grouped("address", Filter())] == [3]
     store.close()
     _, indexes = tables(path)
-    assert {"events_address", "events_user"} <= set(indexes)
+    assert {"events_address", "events_user", "events_destination"} <= set(indexes)
 
 
 @pytest.mark.parametrize(
@@ -188,6 +189,7 @@ def test_a_file_of_version_4_gets_the_indexes_that_are_new(path: Path) -> None:
         (Filter(client="10.0.0.1"), "events_client"),
         (Filter(address="192.0.2.1"), "events_address"),
         (Filter(user="u"), "events_user"),
+        (Filter(destination="s.example:443"), "events_destination"),
         (Filter(site="a.example", user="u"), "events_user"),
         (Filter(site="a.example", client="10.0.0.1", address="192.0.2.1"), "events_client"),
         (Filter("2026-01-01"), "events_time"),
