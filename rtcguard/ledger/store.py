@@ -121,11 +121,12 @@ class Store(Questions):
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
             self._totals = Totals(self._db)  # what the other took for written is not
+            if self._db.in_transaction:  # a full disk has ended it already
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     def add(self, events: Iterable[Event]) -> None:
         """Writes a batch as one transaction; an event that is there already stays as it is."""

@@ -1,5 +1,6 @@
 """The writer: everything recorded is written, or told as lost."""
 
+import contextlib
 import logging
 import re
 import signal
@@ -19,6 +20,7 @@ from rtcguard.ledger.query import Filter
 from rtcguard.ledger.store import Store
 from rtcguard.ledger.writer import Writer
 from rtcguard.policy.record import Record
+from tests.disk import small_disk
 
 DAY = 86400
 
@@ -227,6 +229,51 @@ def test_what_is_committed_survives_a_kill(path: Path) -> None:
     assert check == "ok"
     assert len(numbers) >= committed
     assert numbers == set(range(len(numbers)))  # whole batches, in their order
+
+
+def test_a_full_disk(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody waits, what is there can be read, what is lost is counted; and when there is room
+    again, all goes on, with what the values were seen with."""
+    with small_disk(tmp_path / "disk", "4m") as disk:
+        path, ballast = disk / "ledger.sqlite", disk / "ballast"
+        writer = Writer(path, 10**9)
+        given = 0
+
+        def record_some(count: int) -> None:
+            nonlocal given
+            addresses = range(given, given + count)
+            writer.record([record(address=f"a{n}", site="s", client="c") for n in addresses])
+            given += count
+
+        record_some(100)
+        while not committed(path):
+            time.sleep(0.01)
+        with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
+            while file.write(bytes(4096)):
+                pass
+        for _ in range(3):
+            record_some(3000)
+            while not writer._queue.empty():
+                time.sleep(0.01)
+        store = Store.read_only(path)
+        assert store.grouped("ring", Filter())
+        store.close()
+        ballast.unlink()
+        record_some(100)
+        writer.close()
+        assert "disk is full" in caplog.text or "disk I/O error" in caplog.text
+        store = Store(path)
+        rows = {row.key: row for row in store.grouped("address", Filter())}
+        assert 200 <= len(rows) < given
+        assert all(row.sites == ["s"] and row.clients == ["c"] for row in rows.values())
+        assert sum(told(path)) == given and told(path)[0] == len(rows)
+        assert store._db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        store.close()
+
+
+def committed(path: Path) -> int:
+    with contextlib.closing(Store.read_only(path)) as store:
+        return store.last_seq()
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:

@@ -1,17 +1,14 @@
 """JSON lines: whole lines whatever becomes of the file, and nothing that is on no disk."""
 
-import contextlib
 import json
 import os
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from rtcguard.ledger.exports.jsonl import JsonLinesFile
 from rtcguard.ledger.exports.sink import Outage, explained
-from tests.lab.requirements import cannot_run
+from tests.disk import small_disk
 from tests.ledger.exports.events import BAD, STRIPPED, event
 
 
@@ -84,21 +81,9 @@ def test_a_line_that_was_cut_does_not_take_the_next_with_it(file: Path) -> None:
     assert json.loads(file.read_text().splitlines()[1])["id"] == event(1).id
 
 
-@contextlib.contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
-    folder.mkdir()
-    if os.geteuid() != 0:
-        cannot_run("not root: a small disk cannot be mounted")
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", folder], check=True)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", folder], check=True)
-
-
 def test_a_full_disk(tmp_path: Path) -> None:
     """All events are there in the end; one line may be there in part before."""
-    with small_disk(tmp_path / "disk") as disk:
+    with small_disk(tmp_path / "disk", "64k") as disk:
         file, ballast = disk / "events.jsonl", disk / "ballast"
         sink = JsonLinesFile(file)
         sink.send([event(1)])
