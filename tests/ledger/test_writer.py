@@ -262,6 +262,7 @@ def test_a_full_disk(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         record_some(100)
         writer.close()
         assert "disk is full" in caplog.text or "disk I/O error" in caplog.text
+        assert "cannot rollback" not in caplog.text
         store = Store(path)
         rows = {row.key: row for row in store.grouped("address", Filter())}
         assert 200 <= len(rows) < given
