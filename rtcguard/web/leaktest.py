@@ -81,9 +81,12 @@ def seen(
 
 def wait(events: Iterable[Event], is_client: Callable[[str], bool], now: float) -> float:
     """Seconds until packets of this client without a fragment are told one by one again: the
-    responder tells the first of a minute, and counts those that follow."""
+    responder tells the first of a minute, and counts those that follow. The proxy tells each."""
     if any(
-        one.record.kind == "stun" and not one.record.ufrag and is_client(one.record.client)
+        one.record.kind == "stun"
+        and not one.record.ufrag
+        and not one.record.rule.startswith(_TUNNELS)
+        and is_client(one.record.client)
         for one in events
     ):
         return MINUTE - now % MINUTE

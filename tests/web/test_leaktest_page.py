@@ -35,6 +35,7 @@ from tests.lab.net import (
 from tests.lab.requirements import cannot_run, missing
 from tests.lab.servers import APPROVED_SECRET, PORT
 from tests.lab.world import ROOT, World, running_world
+from tests.web.test_accessible_browser import LOOK, axe
 
 pytestmark = pytest.mark.lab
 
@@ -297,6 +298,8 @@ def test_a_new_user_gets_to_green_behind_a_gateway(
     capture = Capture(world.lab, world.lab.internet, WAN, "in", path)
     with capture, allowed.open() as tab:
         result = _as_a_new_user(tab)
+        tab.evaluate(axe())
+        assert tab.evaluate(LOOK) == []
     _assert_green(result, _hidden(client, "chromium"))
     own = {*client.addresses, CLIENT_PUBLIC}
     sent = [packet for packet in capture.packets if packet.src in own]
