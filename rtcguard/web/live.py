@@ -239,9 +239,12 @@ class Live:
             viewer.put(Frame(missed=count) if known else Frame(some=True))
 
     def _tell(self, frame: Frame) -> None:
-        for viewer in self._there():
+        with self._lock:
+            everybody = [*self._viewers, *self._new]
+        for viewer in everybody:
             viewer.put(frame)
 
     def _there(self) -> list[Viewer]:
+        """Those who have been let in: the others will be told from where they left."""
         with self._lock:
-            return [*self._viewers, *self._new]
+            return [*self._viewers]
