@@ -30,7 +30,9 @@ ALONE: Final = _POLICY.format(ancestors="'none'")
 _HEADERS: Final = {
     "content-security-policy": ALONE,
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    # With `no-referrer`, the Origin of a form of ours would be `null` (Fetch, "append a request
+    # `Origin` header"), and over http://rtcguard.test no browser says anything else of its sender.
+    "referrer-policy": "same-origin",
     "cache-control": "no-store",
     "cross-origin-resource-policy": "same-origin",
 }

@@ -11,7 +11,7 @@ from playwright.sync_api import sync_playwright
 
 from rtcguard.web.pages import NAVIGATION
 from tests.app.reloading import eventually
-from tests.browsers.environment import environment
+from tests.browsers.environment import BrowserError, environment
 from tests.browsers.firefox import Preferences
 from tests.browsers.tab import BROWSERS, ChromiumTabs, Tab, Tabs, running_firefox
 from tests.lab.browser import CHROMIUM, QUIET, trust
@@ -42,7 +42,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     if reasons := missing():
         cannot_run(f"without these nothing shows it: {'; '.join(reasons)}")
     port = free_port()
-    config = f"web: {{listen: '127.0.0.1:{port}'}}\n"
+    # Nothing listens at that relay, so it is told at once.
+    config = (
+        f"web: {{listen: '127.0.0.1:{port}'}}\n"
+        "relay: {servers: [{urls: ['turn:127.0.0.1:9'], username: u, credential: p}]}\n"
+    )
     with running(tmp_path_factory.mktemp("site"), config) as run:
         yield Site(run, port)
 
@@ -87,6 +91,15 @@ def found(tab: Tab, url: str) -> tuple[dict[str, str], list[str]]:
     return tab.evaluate(STATES), tab.evaluate(SHOWN)
 
 
+def text_of(tab: Tab) -> str:
+    """What is shown; nothing while another page comes."""
+    try:
+        text: str = tab.evaluate("() => document.body.innerText")
+    except BrowserError:
+        return ""
+    return text
+
+
 @pytest.mark.parametrize("name", BROWSERS)
 def test_a_new_user(site: Site, tmp_path: Path, name: str) -> None:
     own, ours = f"http://127.0.0.1:{site.port}/", "http://rtcguard.test/"
@@ -99,6 +112,10 @@ def test_a_new_user(site: Site, tmp_path: Path, name: str) -> None:
     with browser(name, tmp_path / "proxy", site.run.port) as tab:
         for url in (own, ours):
             assert found(tab, url) == ({"proxy": "yes", "trust": "no"}, [DONE, NOT_YET])
+            # Browsers say in different ways whose a form is, and less of it over plain HTTP.
+            tab.goto(f"{url}turn")
+            tab.evaluate("() => document.querySelector('form[action=\"/turn\"]').requestSubmit()")
+            assert eventually(lambda: "What came of it" in text_of(tab)), text_of(tab)
     with browser(name, tmp_path / "trusted", site.run.port, site.ca) as tab:
         for url in (own, ours, "https://rtcguard.test/"):
             assert found(tab, url) == ({"proxy": "yes", "trust": "yes"}, [DONE, DONE]), url
