@@ -45,7 +45,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     # Nothing listens at that relay, so it is told at once.
     config = (
         f"web: {{listen: '127.0.0.1:{port}'}}\n"
-        "relay: {servers: [{urls: ['turn:127.0.0.1:9'], username: u, credential: p}]}\n"
+        "relay:\n  servers:\n"
+        "    - {urls: ['turn:127.0.0.1:9?transport=tcp'], username: u, credential: p}\n"
     )
     with running(tmp_path_factory.mktemp("site"), config) as run:
         yield Site(run, port)
