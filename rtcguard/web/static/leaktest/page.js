@@ -187,6 +187,7 @@ function words(result) {
 const titleOf = (row) => document.querySelector(`[data-row="${row}"] th`).firstChild.textContent.trim();
 const notes = ({ rows }) => {
   const made = [];
+  made.push("This is true of pages in this browser. Other programs are held only by the firewall (`rtcguard gateway up`).");
   if (!facts.relays) made.push("No relay is configured: pages are safe, but their calls cannot connect. Name a TURN server under `relay.servers`.");
   if (rows.stun.after.state === "skipped") made.push("What the network sees was not tested: no STUN responder can be reached from here. Add an address of this machine to `stun.listen`.");
   return made;
@@ -198,12 +199,14 @@ function causes() {
   return ["Close all windows of this browser, clear its cache, open it again and test once more.", "If it stays so, `rtcguard report --site rtcguard.test` tells what was seen; please report it."];
 }
 
+const link = (url) => Object.assign(make("a", url), { href: url });
+
 // `code` in backquotes, as everywhere in rtcguard's own texts, and links.
 function rich(text) {
   const made = make("li");
   for (const part of text.split(/(`[^`]+`|http:\S+[^\s.])/)) {
     if (part.startsWith("`")) made.append(make("code", part.slice(1, -1)));
-    else if (part.startsWith("http:")) made.append(Object.assign(make("a", part), { href: part }));
+    else if (part.startsWith("http:")) made.append(link(part));
     else made.append(part);
   }
   return made;
@@ -222,8 +225,10 @@ function show(result) {
   verdict.dataset.verdict = result.verdict; // the last thing: who waits for it finds all else there
 }
 
+const button = form.querySelector("button");
+
 async function begin() {
-  form.querySelector("button").disabled = true;
+  button.setAttribute("aria-disabled", "true"); // it keeps the keyboard's focus
   byId("bar").hidden = false;
   byId("bar").value = 0;
   verdict.dataset.verdict = "running";
@@ -243,14 +248,18 @@ async function begin() {
   }
   byId("bar").hidden = true;
   byId("frames").replaceChildren();
-  form.querySelector("button").disabled = false;
+  button.removeAttribute("aria-disabled");
 }
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  begin();
+  if (!button.hasAttribute("aria-disabled")) begin();
 });
-form.querySelector("button").disabled = false;
+button.disabled = false;
+if (!isSecureContext) {
+  byId("media").disabled = true;
+  byId("media-note").replaceChildren("(only at ", link("https://rtcguard.test/leaktest"), ", once the certificate is trusted)");
+}
 
 // On the site's own port: browsers send nothing for this machine itself through a proxy, so a test
 // here says nothing of a browser that has one.
