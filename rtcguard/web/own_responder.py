@@ -26,10 +26,10 @@ _LASTS: Final = 120.0  # seconds
 
 
 class OwnResponder:
-    """At most one at a time. Use it from one thread; what it saw is there after its end too."""
+    """At most one at a time. `start` and `end` are for one thread, `events` for any."""
 
     def __init__(self) -> None:
-        self._events: deque[Event] = deque(maxlen=_MOST)
+        self._events: deque[Event] = deque()
         self._stop: socket | None = None
 
     def start(self, policy: Policy) -> list[HostPort]:
@@ -41,11 +41,15 @@ class OwnResponder:
             return []
         own = tuple(ip_network(host) for host in hosts)
         stun = replace(policy.config.stun, clients=own)
-        server = StunServer(
-            [(host, 0) for host in hosts],
-            replace(policy, config=replace(policy.config, stun=stun)),
-            self._take,
-        )
+        # One for each: the one before still tells what it had counted when it ends.
+        events: deque[Event] = deque(maxlen=_MOST)
+
+        def take(records: Iterable[Record]) -> None:
+            events.extend(stamped(records, ""))
+
+        answering = replace(policy, config=replace(policy.config, stun=stun))
+        server = StunServer([(host, 0) for host in hosts], answering, take)
+        self._events = events
         self._stop, stopped = socketpair()
         threading.Thread(target=self._serve, args=(server, stopped), daemon=True).start()
         ending = threading.Timer(_LASTS, self._stop.close)
@@ -57,14 +61,11 @@ class OwnResponder:
         if self._stop is not None:
             self._stop.close()
             self._stop = None
-        self._events.clear()
+        self._events = deque()
 
     def events(self, since: str) -> list[Event]:
         """What it saw from then on, in the order of time."""
         return [event for event in tuple(self._events) if event.time >= since]
-
-    def _take(self, records: Iterable[Record]) -> None:
-        self._events.extend(stamped(records, ""))
 
     @staticmethod
     def _serve(server: StunServer, stopped: socket) -> None:

@@ -2,12 +2,17 @@
 page guard and what does not, who may frame what, and what is refused."""
 
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from rtcguard.network import stun
+from rtcguard.policy.model import HostPort, Policy
+from rtcguard.web.own_responder import OwnResponder
+from tests.app.reloading import eventually
 from tests.netns import inside, namespace
 from tests.origin import free_port
 from tests.process import Running, running
@@ -126,6 +131,35 @@ def test_only_the_machine_itself_has_a_responder_opened(there: There) -> None:
     # Who comes by another address than the loopback may be on another machine.
     answer = there.own("/leaktest/begin", {}, host=ADDRESS)
     assert json.loads(answer.body) == {"servers": []}
+
+
+def test_each_test_s_responder_tells_what_came_to_it_alone() -> None:
+    request = stun.encode(stun.BINDING, stun.REQUEST, bytes(12))
+
+    def ask_often(server: HostPort) -> None:
+        with socket.socket(type=socket.SOCK_DGRAM) as client:
+            client.bind((ADDRESS, 0))
+            client.settimeout(30)
+            for _ in range(3):
+                client.sendto(request, server)
+                assert stun.parse(client.recv(2048)).message_class == stun.ERROR
+
+    def twice() -> list[list[str]]:
+        responder = OwnResponder()
+        (first,) = responder.start(Policy())
+        ask_often(first)
+        assert eventually(lambda: len(responder.events("")) == 1)  # the others are counted
+        (second,) = responder.start(Policy())
+        ask_often(second)
+        assert eventually(lambda: len(responder.events("")) == 1)
+        told = [event.record.destination for event in responder.events("")]
+        responder.end()
+        return [told, [f"{second[0]}:{second[1]}"], [event.id for event in responder.events("")]]
+
+    with namespace("responder", f"{ADDRESS}/24") as name:
+        told, expected, after = inside(name, twice)
+    assert told == expected
+    assert after == []
 
 
 def test_the_network_side_is_of_this_client(there: There) -> None:

@@ -11,6 +11,7 @@ and it sends packets to the responder and the approved relays only.
 
 import json
 import time
+from contextlib import suppress
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
@@ -18,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from rtcguard.errors import ParseError
+from rtcguard.errors import ParseError, StartError
 from rtcguard.ledger.event import timestamp
 from rtcguard.ledger.query import Filter
 from rtcguard.ledger.store import Store
@@ -79,7 +80,8 @@ async def begin(request: Request) -> Response:
     site, visitor = site_of(request), visitor_of(request)
     found = responders(site.policy.config, visitor.client)
     if not found and visitor.local and site.policy.config.stun.listen:
-        found = site.responder.start(site.policy)
+        with suppress(StartError):  # the page says what was not tried
+            found = site.responder.start(site.policy)
     hosts = [{"host": f"[{host}]" if ":" in host else host, "port": port} for host, port in found]
     return JSONResponse({"servers": hosts})
 
