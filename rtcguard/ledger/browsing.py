@@ -9,12 +9,11 @@ from typing import Final
 
 from rtcguard.ledger.dialect import Database
 from rtcguard.ledger.event import COLUMNS, Event
-from rtcguard.ledger.query import Filter, conditions
+from rtcguard.ledger.query import Filter, conditions, indexed
 from rtcguard.ledger.schema import quoted
 
 LOOKED: Final = 20_000  # events that one page looks through
 _END: Final = "~"  # behind every time
-_INDEXED: Final = ("client", "site")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +51,15 @@ def newest(
         if row is None:
             return None
         high = min(high, _Place(*row), key=lambda place: (place.time, place.seq))
-    begun, given = _indexed(asked)
-    last = _last(db, begun, [asked.since, *_until(high), *given], looked)
+    by_index, given = indexed(asked)
+    begun = f"{by_index} AND {_SPAN}"
+    last = _last(db, begun, [*given, asked.since, *_until(high)], looked)
     condition, values = conditions(db.dialect, asked)
     rows = db.execute(
         f"SELECT {quoted(COLUMNS)} FROM events WHERE {begun} AND {condition}"
         " AND (time > ? OR seq >= ?) ORDER BY time DESC, seq DESC LIMIT ?",
         (
-            *(last.time if last else asked.since, *_until(high), *given),
+            *(*given, last.time if last else asked.since, *_until(high)),
             *(*values, *(("", 0) if last is None else (last.time, last.seq)), most + 1),
         ),
     ).fetchall()
@@ -75,14 +75,6 @@ _SPAN: Final = "time >= ? AND time <= ? AND (time < ? OR seq < ?)"
 
 def _until(place: _Place) -> tuple[str, str, int]:
     return place.time, place.time, place.seq
-
-
-def _indexed(asked: Filter) -> tuple[str, list[str]]:
-    """A condition for the span, and for what an index has beside the time."""
-    names = [name for name in _INDEXED if getattr(asked, name) and "*" not in getattr(asked, name)]
-    # The index of sites says of itself that they are not empty.
-    terms = [_SPAN, *(f"{name} = ? AND {name} != ''" for name in names)]
-    return " AND ".join(terms), [getattr(asked, name) for name in names]
 
 
 def _last(db: Database, begun: str, given: list[str | int], looked: int) -> _Place | None:

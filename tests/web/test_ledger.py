@@ -104,8 +104,9 @@ def test_the_machines_own_pages(site: Shown) -> None:
     for page in LOCAL_PAGES:
         assert site.there(page).status == 403
         assert site.here(page).status == 200
-    posted = site.there("/turn", method="POST")
-    assert posted.status == 403
+    assert site.there("/turn", method="POST").status == 403
+    turn = site.here("/turn").text
+    assert "No TURN server is approved" in turn and "<form" not in turn
 
 
 def test_where_a_rule_stands(site: Shown) -> None:
