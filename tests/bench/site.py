@@ -7,7 +7,7 @@ import os
 import statistics
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,7 @@ from typing import Final
 from rtcguard.policy.model import Policy
 from rtcguard.web.app import bound, make, serve
 from rtcguard.web.pages import NAVIGATION
+from rtcguard.web.relays import Examined
 from rtcguard.web.site import Site
 from tests.bench import ledger, office
 from tests.bench.process import MEASURED_CORE, on_core
@@ -23,6 +24,14 @@ from tests.bench.table import BenchError, Line, single
 
 _ROUNDS: Final = 9
 _AT_ONCE: Final = 0.05  # seconds
+# What is asked by an index, what is nowhere, and what is counted.
+_LEDGER: Final = (
+    "/ledger?site=site7.example&since=all",
+    "/ledger?rule=none&since=all",
+    "/ledger/calls",
+    "/ledger/sites",
+    "/ledger/addresses",
+)
 
 
 def run(servers: Servers) -> Iterator[Line]:
@@ -31,10 +40,8 @@ def run(servers: Servers) -> Iterator[Line]:
         path.parent.mkdir(parents=True, exist_ok=True)
         office.fill(path, ledger.EVENTS, time.time())
     with on_core(MEASURED_CORE), _serving(path) as port:
-        for link in NAVIGATION:
-            yield single(
-                f"the page {link.path}, s", _took(port, link.path), "{:.3f}", None, _AT_ONCE
-            )
+        for target in (*(link.path for link in NAVIGATION), *_LEDGER):
+            yield single(f"the page {target}, s", _took(port, target), "{:.3f}", None, _AT_ONCE)
     server = servers.rtcguard(web=free_port())
     try:
         page = "http://rtcguard.test/"
@@ -43,6 +50,11 @@ def run(servers: Servers) -> Iterator[Line]:
         )
     finally:
         server.process.stop()
+
+
+async def _no_relay(policy: Policy) -> Sequence[Examined]:
+    """There is none in this policy."""
+    return ()
 
 
 def _took(port: int, target: str) -> float:
@@ -70,6 +82,7 @@ def _serving(path: Path) -> Iterator[int]:
         key=b"",
         token="",
         proxy=("127.0.0.1", 8080),
+        examine=_no_relay,
     )
     loop, stopped = asyncio.new_event_loop(), asyncio.Event()
     with bound(("127.0.0.1", 0)) as listener:

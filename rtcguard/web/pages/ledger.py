@@ -31,6 +31,7 @@ from rtcguard.web.serving import asked, for_owner, render, site_of, visitor_of
 
 _ROWS: Final = 100  # of a page; the script keeps as many and no more
 _TOP: Final = 50
+_VALUES: Final = 5  # told of beside a row
 # Days of the counts, which are whole days in UTC: those the ledger has sums of.
 _DAYS: Final = {"1": "today", "7": "7 days", "30": "30 days", "90": "90 days", "all": "all days"}
 _TODAY: Final = "1"
@@ -153,9 +154,15 @@ def _shown(group: Group) -> dict[str, object]:
         "count": group.count,
         "done": done(group),
         "last": local(group.last),
-        "clients": [shown(one) for one in group.clients],
-        "sites": [shown(one) for one in group.sites],
+        "clients": _some(group.clients),
+        "sites": _some(group.sites),
     }
+
+
+def _some(values: Sequence[str]) -> tuple[list[str], int]:
+    """The first ones, and how many more there are."""
+    first = [shown(one) for one in values[:_VALUES]]
+    return first, len(values) - len(first)
 
 
 routes: Final = (
