@@ -101,6 +101,7 @@ async def serve(app: Starlette, listener: socket.socket, stopped: asyncio.Event)
 
     async def end() -> None:
         await stopped.wait()
+        app.state.live.end()  # what streams would go on until it is cut off
         server.should_exit = True
 
     ending = asyncio.get_running_loop().create_task(end())

@@ -77,6 +77,7 @@ class Viewer:
     _waiting: deque[Frame] = field(default_factory=deque)
     _count: int = 0
     _has: asyncio.Event = field(default_factory=asyncio.Event)
+    _is_over: bool = False
 
     def put(self, frame: Frame) -> None:
         """From any thread."""
@@ -96,10 +97,15 @@ class Viewer:
             self._waiting.appendleft(Frame(missed=missed, some=some))
         self._has.set()
 
+    def end(self) -> None:
+        """In the loop."""
+        self._is_over = True
+        self._has.set()
+
     async def frames(self) -> AsyncIterator[bytes]:
-        """For ever. What has come meanwhile is told at once."""
+        """Until it is over. What has come meanwhile is told at once."""
         yield b"retry: 2000\n\n"
-        while True:
+        while not self._is_over:
             try:
                 async with asyncio.timeout(_BEAT):
                     await self._has.wait()
@@ -149,6 +155,13 @@ class Live:
                 yield frame
         finally:
             self.leave(viewer)
+
+    def end(self) -> None:
+        """Ends what all are told: the site stops. A browser asks again."""
+        with self._lock:
+            everybody = [*self._viewers, *self._new]
+        for viewer in everybody:
+            viewer.end()
 
     def leave(self, viewer: Viewer) -> None:
         with self._lock:

@@ -282,25 +282,3 @@ def test_patterns_as_the_database_has_them(pattern: str, text: str) -> None:
 
 def test_a_pattern_that_would_take_an_expression_for_ever() -> None:
     assert not Filter(site="*a" * 100 + "b*").takes(event(1, "2026-01-01", site="a" * 5000))
-
-
-@settings(deadline=None, max_examples=50)
-@given(
-    st.lists(st.tuples(TIMES, RECORDS), max_size=30),
-    st.sampled_from(GROUPS),
-    FILTERS,
-    st.integers(1, 4),
-)
-def test_the_most_frequent_alone(
-    events: list[tuple[str, Record]], by: str, asked: Filter, most: int
-) -> None:
-    made = [Event(time, f"{i:032x}", "n", record, time) for i, (time, record) in enumerate(events)]
-    store = Store(Path(":memory:"))
-    store.add(made)
-    all_of_them = store.grouped(by, asked)
-    found = store.grouped(by, asked, most)
-    store.close()
-    for group in (*found, *all_of_them):
-        for many in (group.clients, group.sites, group.destinations):
-            many.sort()
-    assert found == all_of_them[:most]

@@ -1,15 +1,19 @@
 """The ledger's pages and its stream, by real processes: what they show, and to whom what."""
 
+import contextlib
 import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
 from rtcguard.policy.record import Record
 from rtcguard.web.live import MOST_OF_ONE
+from tests.origin import free_port
+from tests.process import running
 from tests.web.ledgers import ADDRESS, OTHER, OWN, Shown, guard, shown
 
 MINE, THEIRS = OWN[ADDRESS], OWN[OTHER]
@@ -257,3 +261,16 @@ def test_without_a_ledger(tmp_path: Path) -> None:
             made.record(guard("again.example"))
             rows = stream.rows(lambda found: any(row["site"] == "again.example" for row in found))
         assert rows and stream.missed == [{"count": 0, "some": True}]
+
+
+def test_stopped_while_somebody_looks_on(tmp_path: Path) -> None:
+    """The stream comes to its end, and nothing is complained of."""
+    port = free_port()
+    with running(tmp_path, f"web: {{listen: '127.0.0.1:{port}'}}\n") as run:
+        with contextlib.closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+            connection.request("GET", "/ledger/stream")
+            response = connection.getresponse()
+            assert response.readline().startswith(b"retry")
+            assert run.stop() == 0
+            response.read()  # raises where it was cut off
+        assert run.log.read_text() == ""

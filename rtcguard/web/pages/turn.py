@@ -48,7 +48,8 @@ async def examine(request: Request) -> Response:
 
 def _how(secret_file: str) -> str:
     """How it is signed in at, without anything that signs in."""
-    return "time-limited credentials from a shared secret" if secret_file else "a user name"
+    credentials = "time-limited credentials from a shared secret"
+    return f"with {credentials}" if secret_file else "with a user name and a credential"
 
 
 def relays_of(request: Request) -> Relays:
