@@ -247,20 +247,22 @@ def test_so_many_pages_and_no_more(site: Shown) -> None:
     raise AssertionError("nobody could look on any longer")
 
 
-def test_without_a_ledger(tmp_path: Path) -> None:
-    with shown(tmp_path, "none") as made:
-        moved = made.ledger.rename(made.ledger.with_name("away"))
-        answer = made.here("/ledger")
-        assert answer.status == 503
-        assert "there is no ledger yet" in answer.text
-        assert str(made.ledger) not in made.there("/ledger").text
-        with made.streamed() as stream:
+def test_without_a_ledger(site: Shown) -> None:
+    away = site.ledger.rename(site.ledger.with_name("away"))
+    try:
+        answer = site.here("/ledger")
+        assert answer.status == 503 and "there is no ledger yet" in answer.text
+        assert str(site.ledger) not in site.there("/ledger").text
+        with site.streamed() as stream:
             stream.response.readline()
-            moved.rename(made.ledger)
+            away.rename(site.ledger)
             stream.rows(lambda found: stream.missed != [])  # it can be read again
-            made.record(guard("again.example"))
+            site.record(guard("again.example"))
             rows = stream.rows(lambda found: any(row["site"] == "again.example" for row in found))
-        assert rows and stream.missed == [{"count": 0, "some": True}]
+    finally:
+        if away.exists():
+            away.rename(site.ledger)
+    assert rows and stream.missed == [{"count": 0, "some": True}]
 
 
 def test_stopped_while_somebody_looks_on(tmp_path: Path) -> None:
