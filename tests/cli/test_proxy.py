@@ -56,6 +56,13 @@ def gnome(tmp_path: Path) -> Iterator[Session]:
         yield Session(tmp_path, variables)
 
 
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A run that knows nothing of these sessions, as a service's or another user's."""
+    with running(tmp_path_factory.mktemp("elsewhere")) as run:
+        yield run
+
+
 def test_undone_when_the_run_is_asked_to_end(gnome: Session) -> None:
     with running(gnome.folder, variables=gnome.variables) as run:
         gnome.on(run)
@@ -98,7 +105,7 @@ def test_after_a_kill_it_stays_for_the_next_run_or_off(gnome: Session) -> None:
     assert (gnome.mode, gnome.port) == ("'none'", "3128")
 
 
-def test_chromium_comes_through_by_the_setting_alone(gnome: Session) -> None:
+def test_chromium_comes_through_by_the_setting_alone(gnome: Session, elsewhere: Running) -> None:
     """No switch tells it of a proxy: GNOME's setting does, or KDE's."""
 
     def shown(**desktop: str) -> str:
@@ -118,17 +125,17 @@ def test_chromium_comes_through_by_the_setting_alone(gnome: Session) -> None:
             finally:
                 browser.close()
 
-    with running(gnome.folder, variables=gnome.variables) as run:
-        assert "ERR_NAME_NOT_RESOLVED" in shown(), "the control"
-        gnome.on(run)
-        assert "comes through rtcguard" in shown()
-        gnome.proxy("off")
-        place = f"127.0.0.1:{run.port}"
-        assert gnome.proxy("on", "--for", "kde", "--proxy", place)[0] == 0
-        assert "comes through rtcguard" in shown(XDG_CURRENT_DESKTOP="KDE", KDE_SESSION_VERSION="5")
+    place = f"127.0.0.1:{elsewhere.port}"
+    assert "ERR_NAME_NOT_RESOLVED" in shown(), "the control"
+    code, _, err = gnome.proxy("on", "--proxy", place)
+    assert code == 0 and "has another state folder" in err, "it will not undo this at its end"
+    assert "comes through rtcguard" in shown()
+    gnome.proxy("off")
+    assert gnome.proxy("on", "--for", "kde", "--proxy", place)[0] == 0
+    assert "comes through rtcguard" in shown(XDG_CURRENT_DESKTOP="KDE", KDE_SESSION_VERSION="5")
 
 
-def test_firefox_comes_through_on_any_desktop(gnome: Session) -> None:
+def test_firefox_comes_through_on_any_desktop(gnome: Session, elsewhere: Running) -> None:
     """On KDE, too, it is GNOME's setting that it reads; so both are set there."""
     gnome.variables["XDG_CURRENT_DESKTOP"] = "KDE"
     preferences = {"network.proxy.type": 5}  # the system's, which is its default
@@ -141,25 +148,13 @@ def test_firefox_comes_through_on_any_desktop(gnome: Session) -> None:
         except BrowserError as error:
             return str(error)
 
-    with (
-        running(gnome.folder, variables=gnome.variables) as run,
-        running_firefox(gnome.folder, preferences, variables=gnome.variables) as tabs,
-        tabs.open() as tab,
-    ):
+    browser = running_firefox(gnome.folder, preferences, variables=gnome.variables)
+    with browser as tabs, tabs.open() as tab:
         assert "NS_ERROR_UNKNOWN_HOST" in shown(tab), "the control"
-        code, out, _ = gnome.proxy("on", "--proxy", f"127.0.0.1:{run.port}")
+        code, out, _ = gnome.proxy("on", "--proxy", f"127.0.0.1:{elsewhere.port}")
         assert code == 0
         assert [line.split(":")[0] for line in out.splitlines()] == ["gnome", "kde"]
         assert "comes through rtcguard" in shown(tab)
-
-
-def test_on_with_a_run_of_somebody_else(gnome: Session) -> None:
-    """It will not undo what is remembered elsewhere, and that is said."""
-    with running(gnome.folder / "other", variables=gnome.variables) as run:
-        code, _, err = gnome.proxy("on", "--proxy", f"127.0.0.1:{run.port}")
-        assert code == 0 and "has another state folder" in err
-        assert run.stop() == 0
-    assert gnome.mode == "'manual'"
 
 
 def test_status_of_a_stranger(gnome: Session) -> None:
