@@ -1,4 +1,5 @@
-"""Who answers: a real rtcguard, one that asks for a password, others, nobody."""
+"""Who answers: an rtcguard that asks for a password, others, nobody; one that asks for none is in
+tests/cli/test_proxy.py."""
 
 from pathlib import Path
 
@@ -9,11 +10,6 @@ from tests.origin import free_port
 from tests.process import running
 from tests.proxy.test_users import users
 from tests.raw import response, serve
-
-
-def test_rtcguard(tmp_path: Path) -> None:
-    with running(tmp_path / "open") as run:
-        assert probe(("127.0.0.1", run.port)) == "rtcguard"
 
 
 def test_one_that_asks_for_a_password(tmp_path: Path) -> None:
