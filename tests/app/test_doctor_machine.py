@@ -80,12 +80,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
             yield Whole(run, f"listen: 127.0.0.1:{run.port}\n{text}", zone)
 
 
-@pytest.fixture
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For what never answers."""
+    """From here on nothing is asked that answers."""
     for module in (through, responder, sinkhole, pages):
         monkeypatch.setattr(module, "PATIENCE", 0.5)
-    monkeypatch.setattr(ledger, "_PATIENCE", 0.5)
 
 
 def test_all_that_works_and_what_is_off(
@@ -307,7 +305,7 @@ def test_a_proxy_with_another_authority(whole: Whole, tmp_path: Path) -> None:
     assert "another rtcguard" in found.the("failed", "did not make").next
 
 
-def test_a_proxy_that_opens_no_tls(whole: Whole, tmp_path: Path, hurry: None) -> None:
+def test_a_proxy_that_opens_no_tls(whole: Whole, tmp_path: Path) -> None:
     with _saying(b"HTTP/1.1 200 OK\r\n\r\n") as port:
         setup = setup_of(tmp_path, f"listen: 127.0.0.1:{port}\n", whole.run.state)
         found = examine(authority.checks(setup)[1:])
@@ -395,23 +393,22 @@ def test_nothing_leaves_this_machine(whole: Whole, tmp_path: Path) -> None:
     assert len([what for what in found.of("off") if "would leave this machine" in what]) == 2
 
 
-def test_others_in_the_proxy_s_place(tmp_path: Path, hurry: None) -> None:
-    with (
-        closing() as ends,
-        _saying(b"220 smtp\r\n") as mail,
-        socket.create_server(("127.0.0.1", 0)) as mute,
-    ):
-        for port, words in (
-            (ends, "ends the connection"),
-            (mail, "not rtcguard"),
-            (mute.getsockname()[1], "no answer in"),
-        ):
-            setup = setup_of(tmp_path, f"listen: 127.0.0.1:{port}\n")
-            examine(proxy.checks(setup)).the("failed", words)
+def test_others_in_the_proxy_s_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(port: int) -> doctoring.Found:
+        return examine(proxy.checks(setup_of(tmp_path, f"listen: 127.0.0.1:{port}\n")))
+
+    with closing() as ends:
+        look(ends).the("failed", "ends the connection")
+    with _saying(b"220 smtp\r\n") as mail:
+        look(mail).the("failed", "not rtcguard")
+    hurry(monkeypatch)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        look(mute.getsockname()[1]).the("failed", "no answer in")
 
 
-def test_a_run_that_hangs(whole: Whole, tmp_path: Path, hurry: None) -> None:
+def test_a_run_that_hangs(whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every process of it is stopped: each port is there, and none answers."""
+    hurry(monkeypatch)
     setup = whole.setup(tmp_path)
     made = [
         check
@@ -441,8 +438,11 @@ def _tree(pid: int) -> list[int]:
     return [pid, *(one for child in below for one in _tree(int(child)))]
 
 
-def test_what_the_ledger_does_not_get(whole: Whole, tmp_path: Path, hurry: None) -> None:
+def test_what_the_ledger_does_not_get(
+    whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All works, but for another state folder."""
+    monkeypatch.setattr(ledger, "_PATIENCE", 0.5)
     state = tmp_path / "state"
     setup = whole.setup(tmp_path, state=state)
     Store(setup.state.ledger).close()
@@ -453,7 +453,7 @@ def test_what_the_ledger_does_not_get(whole: Whole, tmp_path: Path, hurry: None)
 
 
 @pytest.mark.parametrize("answer", ["decoy", "silent"])
-def test_each_answer_of_the_responder(tmp_path: Path, answer: str, hurry: None) -> None:
+def test_each_answer_of_the_responder(tmp_path: Path, answer: str) -> None:
     policy = Policy(Config(stun=Stun(answer=answer)))  # type: ignore[arg-type]
     with doctoring.responder(policy) as port:
         text = f"stun: {{answer: {answer}, listen: ['127.0.0.1:{port}']}}\n"
@@ -462,7 +462,7 @@ def test_each_answer_of_the_responder(tmp_path: Path, answer: str, hurry: None) 
         assert answer in found.the("ok", f"over {over}").what
 
 
-def test_others_in_the_responder_s_place(tmp_path: Path, hurry: None) -> None:
+def test_others_in_the_responder_s_place(tmp_path: Path) -> None:
     with (
         coturn(tmp_path / "turn", "--no-tls", "--no-auth") as turn,
         _saying(b"220 smtp\r\n" * 4) as mail,
@@ -475,6 +475,10 @@ def test_others_in_the_responder_s_place(tmp_path: Path, hurry: None) -> None:
         found = examine(responder.checks(setup))
         found.the("failed", "nothing listens there over UDP")
         found.the("failed", "over TCP does not speak STUN")
+
+
+def test_nobody_in_the_responder_s_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hurry(monkeypatch)
     with socket.socket(type=socket.SOCK_DGRAM) as mute:
         mute.bind(("127.0.0.1", 0))
         at = mute.getsockname()[1]
@@ -506,7 +510,7 @@ def test_the_sinkhole_s_upstream(whole: Whole, tmp_path: Path) -> None:
     assert "sinkhole.upstream" in failed.next
 
 
-def test_others_in_the_sinkhole_s_place(tmp_path: Path, hurry: None) -> None:
+def test_others_in_the_sinkhole_s_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     zone = Zone(handler=lambda query, _: _address_for(query))
     with zone.serving():
         text = f'sinkhole: {{listen: "127.0.0.1:{zone.port}", upstream: "192.0.2.1"}}\n'
@@ -520,8 +524,9 @@ def test_others_in_the_sinkhole_s_place(tmp_path: Path, hurry: None) -> None:
     with _saying(b"\0\x04smtp") as mail:
         text = f'sinkhole: {{listen: "127.0.0.1:{mail}", upstream: "192.0.2.1"}}\n'
         found = examine(sinkhole.checks(setup_of(tmp_path, text)))
-        found.the("failed", "no answer over UDP")
         found.the("failed", "over TCP does not speak DNS")
+    hurry(monkeypatch)
+    examine(sinkhole.checks(setup_of(tmp_path, text))).the("failed", "no answer over UDP")
 
 
 def _address_for(query: dns.message.Message) -> dns.message.Message:
@@ -645,20 +650,18 @@ def test_an_export_that_lags(stored: Setup, tmp_path: Path) -> None:
     assert "2 hours" in found.of("failed")[0]
 
 
-def test_the_site_and_the_figures(tmp_path: Path, hurry: None) -> None:
-    """Another in their place, one that says nothing, and none."""
-    with (
-        _saying(b"HTTP/1.0 200 OK\r\n\r\nanother") as other,
-        socket.create_server(("127.0.0.1", 0)) as mute,
-    ):
-        at = mute.getsockname()[1]
-        checks = [
-            pages._check("site", ("127.0.0.1", port), "/", b"rtcguard", "")
-            for port in (other, at, free_port())
-        ]
-        found = examine(checks)
-    for words in ("something else answers there", "no answer in", "nothing listens"):
-        found.the("failed", words)
+def test_the_site_and_the_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another in their place, none, and one that says nothing."""
+
+    def look(port: int) -> doctoring.Found:
+        return examine([pages._check("site", ("127.0.0.1", port), "/", b"rtcguard", "")])
+
+    with _saying(b"HTTP/1.0 200 OK\r\n\r\nanother") as other:
+        look(other).the("failed", "something else answers there")
+    look(free_port()).the("failed", "nothing listens")
+    hurry(monkeypatch)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        look(mute.getsockname()[1]).the("failed", "no answer in")
 
 
 def test_a_check_that_hangs() -> None:
