@@ -63,7 +63,7 @@ class System:
         nspawn = "systemd-nspawn --quiet --register=no --keep-unit --private-network --boot"
         self._entered(f"exec {nspawn} --directory {self._root()}")
         told = (changes / "told").read_text()
-        assert told.endswith("all of it\n"), told
+        assert "\nall of it\n" in told, told
         return told
 
     def _root(self) -> Path:
@@ -197,6 +197,7 @@ def test_removing_keeps_what_purging_takes(system: System) -> None:
 
 
 BOOTED = """
+trap 'journalctl -u rtcguard -u rtcguard-gateway -o cat --no-pager' EXIT
 ip link add lan0 type veth peer name lan1
 apt-get install --yes --quiet --no-install-recommends /tmp/rtcguard.deb
 echo "enabled: $(systemctl is-enabled rtcguard rtcguard-gateway | xargs)"
@@ -219,7 +220,6 @@ active killed
 sh /var/lib/dpkg/info/rtcguard.postinst configure 0.0.1-1
 ready 3
 active upgraded
-journalctl -u rtcguard -u rtcguard-gateway -o cat --no-pager
 apt-get purge --yes --quiet rtcguard
 echo "left: $(nft list tables) $(systemctl list-units --all --plain --quiet 'rtcguard*')"
 """
