@@ -99,7 +99,7 @@ def running(
     file = folder / "rtcguard.yaml"
     stun = "" if "stun:" in config else "stun: {listen: []}\n"
     web = "" if "web:" in config else "web: {listen: null}\n"
-    file.write_text(f"version: 1\n{stun}{web}{config}")
+    file.write_text(f"version: 1\n{stun}{config}\n{web}")
     port, log = free_port(), folder / "log"
     command = ["run", "--config", str(file), "--listen", f"{host}:{port}", *arguments]
     with open(log, "w") as errors:

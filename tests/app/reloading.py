@@ -42,7 +42,7 @@ def written(run: Running, config: str) -> Path:
     file = run.log.with_name("rtcguard.yaml")
     new = file.with_name(".rtcguard.yaml.swp")
     web = "" if "web:" in config else "web: {listen: null}\n"
-    new.write_text(f"version: 1\n{web}{config}")
+    new.write_text(f"version: 1\n{config}\n{web}")
     os.replace(new, file)
     return file
 
