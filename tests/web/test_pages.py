@@ -286,12 +286,17 @@ def test_an_error_of_ours_tells_nothing(there: There) -> None:
 
 
 def test_help_is_rendered_without_its_html(tmp_path: Path) -> None:
-    (tmp_path / "two.md").write_text("# Two & more\n\n<script>x</script>\n\n|a|b|\n|-|-|\n|1|2|\n")
+    (tmp_path / "two.md").write_text(
+        "# Two & more\n\n<script>x</script>\n\n|a|b|\n|-|-|\n|1|2|\n\n```sh\na < b\n```\n"
+    )
     (tmp_path / "one.md").write_text("[link](javascript:alert(1)) and [two](two.md#x)\n")
     texts = read(tmp_path)
     assert list(texts) == ["one", "two"]
     assert (texts["one"].title, texts["two"].title) == ("one", "Two & more")
-    assert 'id="two--more"' in texts["two"].html and "<table>" in texts["two"].html
+    assert 'id="two--more"' in texts["two"].html and '<table tabindex="0">' in texts["two"].html
+    assert (
+        '<pre tabindex="0"><code class="language-sh">a &lt; b\n</code></pre>' in texts["two"].html
+    )
     assert "<script>" not in texts["two"].html
     assert 'href="javascript' not in texts["one"].html
     assert 'href="two.md#x"' in texts["one"].html

@@ -36,8 +36,11 @@ def read(folder: Path) -> dict[str, Text]:
             if token.type == "heading_open":
                 token.attrSet("id", _anchor(after.content))
                 title = title or after.content
+            elif token.type == "table_open":
+                token.attrSet("tabindex", "0")
         html = reader.renderer.render(tokens, reader.options, {})
-        # On a phone, lines of code are wider than the page: keys have to reach what scrolls.
+        # On a phone, lines of code and tables are wider than the page: keys have to reach what
+        # scrolls.
         html = html.replace("<pre>", '<pre tabindex="0">')
         made[path.stem] = Text(path.stem, title or path.stem, Markup(html))
     return made
