@@ -113,7 +113,7 @@ def test_a_new_user(site: Site, tmp_path: Path, name: str) -> None:
     with browser(name, tmp_path / "proxy", site.run.port) as tab:
         for url in (own, ours):
             assert found(tab, url) == ({"proxy": "yes", "trust": "no"}, [DONE, NOT_YET])
-        # Of whose a form is, browsers say less over plain HTTP. Servers are not asked twice at once.
+        # Over plain HTTP browsers say less of whose a form is. Servers are not asked twice at once.
         answers = ("What came of it", "asked a moment ago")
         tab.goto(f"{ours}turn")
         tab.evaluate("() => document.querySelector('form[action=\"/turn\"]').requestSubmit()")
