@@ -396,8 +396,7 @@ class RtcGuard:
             settings = standing.documents.settings(site, client, parties.user)
             decision = standing.documents.decide(site, client, parties.user)
             try:
-                # Also one that is `null`: a sandboxed page's, but every redirect makes one too.
-                if not flows.names_host(request, site):
+                if not flows.is_sent_from(request, site):
                     raise ParseError("a page of another origin sent it")
                 body = request.get_content(strict=True) or b""
                 report = read_report(

@@ -110,6 +110,14 @@ def names_host(request: http.Request, host: str) -> bool:
     return named.lower().rstrip(".") == host
 
 
+def is_sent_from(request: http.Request, host: str) -> bool:
+    """Whether a page of this host sent this request. Under `Referrer-Policy: no-referrer` the
+    Origin of one's own page is `null`, as that of a sandboxed one and of every redirect is; then
+    only Sec-Fetch-Site, which no script sets and a redirect elsewhere changes, tells them apart."""
+    own = request.headers.get("sec-fetch-site") == "same-origin"
+    return names_host(request, host) or (own and request.headers.get("origin") == "null")
+
+
 def is_worker_script(request: http.Request) -> bool:
     """Whether this is a script of a service worker, or one that it imports as a module.
 

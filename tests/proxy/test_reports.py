@@ -7,6 +7,7 @@ from typing import Any
 
 from websockets.sync.client import connect
 
+from tests.app.reloading import eventually
 from tests.browsers.tab import Tab
 from tests.origin import Origin
 from tests.process import Running
@@ -55,6 +56,8 @@ def test_a_report_speaks_for_its_own_site_alone(
     assert sent(own, there, theirs, origin=here) == 400
     assert sent(own, there, theirs, origin="https://localhost.evil.example") == 400
     assert sent(own, there, theirs, origin="http://[") == 400
+    for site in ("cross-site", "same-site", "none"):
+        assert sent(own, there, theirs, **{"origin": "null", "sec-fetch-site": site}) == 400
     assert sent(own, there, theirs, origin="null") == 400
     for method in ("GET", "HEAD", "PUT", "OPTIONS", "DELETE"):
         assert sent(own, there, theirs, method) == 204  # no word on anything, and no effect
@@ -80,6 +83,18 @@ def test_a_token_is_of_no_use_to_another_client(
     """Nor to another proxy, which has a key of its own."""
     raw.put("/", PAGE)
     assert sent(own, raw.url, {"token": token(proxy, raw.url + "/"), "kind": "guard"}) == 400
+
+
+def test_a_page_that_sends_no_referrer_is_confirmed(
+    origin: Origin, proxy: Running, through: Tab
+) -> None:
+    """Its Origin is `null` in Firefox, for requests to itself too."""
+    firefox = "Firefox" in through.evaluate("() => navigator.userAgent")
+    host = "127.0.0.3" if firefox else "127.0.0.4"
+    with serve(host) as silent:
+        assert not confirmed(origin, proxy, host)
+        through.goto(silent.put("/", PAGE, headers={"referrer-policy": "no-referrer"}))
+        assert eventually(lambda: confirmed(origin, proxy, host))
 
 
 READ = "(url) => fetch(url, { headers: { accept: 'text/html' } }).then((r) => r.text())"
