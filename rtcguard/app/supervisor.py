@@ -182,12 +182,18 @@ class Supervisor:
     def _launch(self, child: _Child) -> None:
         ours, theirs = _CONTEXT.Pipe()
         _limit(ours)
-        child.process = _CONTEXT.Process(
+        process = _CONTEXT.Process(
             target=child.part.target, args=(self.settings, theirs), name=child.name, daemon=True
         )
         child.pipe, child.started = ours, time.monotonic()
-        child.process.start()
-        theirs.close()
+        try:
+            process.start()
+        except OSError as error:
+            self._end([child])
+            raise StartError(f"no {child.name} process can be made: {error.strerror}") from error
+        finally:
+            theirs.close()
+        child.process = process
         answer = self._first_word(child, ours)
         if answer is not None:
             self._end([child])

@@ -19,6 +19,7 @@ class Layout:
     folder: str
     update: tuple[str, ...]
     bundle: str
+    fresh: tuple[str, ...] = ()  # after one was taken out, where `update` leaves traces
 
 
 # By their folders, which only the one distribution has. Sources: update-ca-certificates(8) of
@@ -43,6 +44,7 @@ LAYOUTS: Final = (
         "/usr/local/share/ca-certificates",
         ("update-ca-certificates",),
         "/etc/ssl/certs/ca-certificates.crt",
+        ("update-ca-certificates", "--fresh"),  # else its links in /etc/ssl/certs stay
     ),
 )
 
@@ -87,7 +89,7 @@ class SystemStore:
         if not machine.is_root:
             raise NeedsRoot(f"{self.layout.folder}: only root may write there")
         files = [Write(path, None) for path in self._files(machine, ours)]
-        machine.perform([*files, Run(self.layout.update)])
+        machine.perform([*files, Run(self.layout.fresh or self.layout.update)])
         if self.look(machine, ours).trusted:
             raise DesktopError(
                 f"{self.layout.bundle}: it is still there, though no file of "

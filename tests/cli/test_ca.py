@@ -97,6 +97,7 @@ def test_all_stores_in_and_out(user: User) -> None:
     (user.root / "local" / "earlier.crt").write_text(earlier)
     subprocess.run([*user.within, "update-ca-certificates"], capture_output=True, check=True)
     before = (user.root / BUNDLE).read_bytes()
+    links = {path.name for path in (user.root / BUNDLE).parent.iterdir()}
     assert earlier in before.decode()
     code, out, err = user.ca("status")
     assert (code, out) == (2, "") and "`rtcguard ca install`" in err and len(err.splitlines()) == 1
@@ -121,6 +122,7 @@ def test_all_stores_in_and_out(user: User) -> None:
     code, out, _ = user.ca("remove")
     assert code == 0 and out.count(": removed") == 4 and out.count("another authority") == 1
     assert (user.root / BUNDLE).read_bytes() == before
+    assert {path.name for path in (user.root / BUNDLE).parent.iterdir()} == links
     assert not user.verified()
     assert not (user.root / POLICY).exists()
     code, out, _ = user.ca("status")

@@ -153,8 +153,12 @@ export function compare({ before, after, signaled, network, facts }) {
     row.ring = ringOf(name, row.before, row.after, { ...facts, ...network });
     row.leaks = row.after.state === "told" && row.ring !== "network";
   }
-  return { rows, ...judge(rows, { before, after, network, facts }) };
+  return { rows, relayHere: isRelayHere(rows, after), ...judge(rows, { before, after, network, facts }) };
 }
+
+// Whether the peer saw this machine because the relay is on it: what it relays is sent from here.
+const isRelayHere = ({ peer }, after) =>
+  all(after).flatMap(relaysIn).some((relay) => peer.after.found.includes(relay) || (peer.after.found.length > 0 && /^(127\.|::1$)/.test(relay)));
 
 function judge(rows, { before, after, network, facts }) {
   const leaks = Object.values(rows).filter(({ leaks }) => leaks);

@@ -174,7 +174,7 @@ function words(result) {
       }
       return ["With rtcguard, this browser tells nobody its addresses.", `Without it, these would have come out: ${list(without)}.`, notes(result)];
     case "red":
-      return ["This browser tells its addresses.", `These came out: ${list(addresses)}.`, causes()];
+      return ["This browser tells its addresses.", `These came out: ${list(addresses)}.`, causes(result)];
     default:
       return [
         "It is unclear whether this browser is safe.",
@@ -192,10 +192,11 @@ const notes = ({ rows }) => {
   if (rows.stun.after.state === "skipped") made.push("What the network sees was not tested: no STUN responder can be reached from here. Add an address of this machine to `stun.listen`.");
   return made;
 };
-function causes() {
+function causes({ relayHere }) {
   if (!facts.proxied) return ["This page did not come through rtcguard: it was opened on the site's own port. Set rtcguard as this browser's proxy, then open http://rtcguard.test/leaktest."];
   if (facts.mode === "monitor") return ["`mode: monitor` only records. Set `mode: enforce` in the configuration."];
   if (!facts.guard) return ["The page guard is off. Set `page: {guard: true}` in the configuration."];
+  if (relayHere) return ["The relay runs on this machine, so what it relays comes from here: peers see this machine's address. Name a TURN server on another machine under `relay.servers`."];
   return ["Close all windows of this browser, clear its cache, open it again and test once more.", "If it stays so, `rtcguard report --site rtcguard.test` tells what was seen; please report it."];
 }
 
