@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,16 @@ def test_how_far_a_page_has_looked(tmp_path: Path) -> None:
         assert first is not None and not first.whole and first.older
         *_, last = pages(store, Filter(rule="seldom"), 5, 100)
         assert last.whole and [one.id for one in last.events] == [f"{0:032x}"]
+
+
+@pytest.mark.parametrize("name", ["client", "site", "address", "user", "destination"])
+def test_what_has_an_index_is_found_however_far_behind(tmp_path: Path, name: str) -> None:
+    with contextlib.closing(Store(tmp_path / "l.sqlite")) as store:
+        record = replace(Record("page", "guard", "kept"), **{name: "q"})  # type: ignore[arg-type]
+        first = Event("2026-01-01", "f", "n", record, "")
+        store.add([first, *(event(n, 5, "a", "x") for n in range(300))])
+        page = browsing.newest(store._db, Filter(**{name: "q"}), 5, looked=100)
+        assert page == browsing.Page([first])
 
 
 def test_no_such_event(tmp_path: Path) -> None:
