@@ -5,11 +5,10 @@ Only files that hold what rtcguard writes, and nothing else, are ever touched.
 
 import base64
 import json
-import os
 import ssl
-import tempfile
 from pathlib import Path
 
+from rtcguard.desktop.machine import write_whole
 from rtcguard.errors import RtcguardError, StartError
 from rtcguard.page.browser_policy import Authority, Browser, Policies, is_ours
 from rtcguard.page.policy_files import LINUX, SHADOWED, text
@@ -78,19 +77,9 @@ def _is_ours(browser: Browser, path: Path) -> bool:
 
 
 def _write(path: Path, content: str) -> None:
-    """As a whole or not at all. The new file grows outside of its folder, since Chromium reads
-    every file in there."""
+    """The new file grows outside of its folder, since Chromium reads every file in there."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-        descriptor, name = tempfile.mkstemp(dir=path.parent.parent, prefix=".rtcguard-")
-        try:
-            with open(descriptor, "w") as file:
-                file.write(content)
-            os.chmod(name, 0o644)
-            os.replace(name, path)
-        except OSError:
-            os.unlink(name)
-            raise
+        write_whole(path, content, path.parent.parent)
     except OSError as error:
         problem = error.strerror
         raise StartError(f"{path}: cannot be written ({problem}); run this as root") from error

@@ -101,22 +101,27 @@ class ThisMachine:
                     _refresh()
 
 
+def write_whole(path: Path, content: str, grows_in: Path | None = None) -> None:
+    """As a whole or not at all, readable by everybody. The new file grows in its own folder, or in
+    another one of its file system. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+    descriptor, name = tempfile.mkstemp(dir=grows_in or path.parent, prefix=".rtcguard-")
+    try:
+        with open(descriptor, "w") as file:
+            file.write(content)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except OSError:
+        os.unlink(name)
+        raise
+
+
 def _write(path: Path, content: str | None) -> None:
-    """As a whole or not at all."""
     try:
         if content is None:
             path.unlink(missing_ok=True)
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".rtcguard-")
-        try:
-            with open(descriptor, "w") as file:
-                file.write(content)
-            os.chmod(name, 0o644)
-            os.replace(name, path)
-        except OSError:
-            os.unlink(name)
-            raise
+        else:
+            write_whole(path, content)
     except PermissionError as error:
         raise NeedsRoot(f"{path}: only root may write it") from error
     except OSError as error:

@@ -1,7 +1,11 @@
-"""What this machine does with packets besides the firewall, read from the kernel's files."""
+"""What this machine does with packets besides the firewall, and which addresses are its own, as the
+kernel has it."""
 
+import socket
 from pathlib import Path
 from typing import Final, Literal
+
+from rtcguard.ice import address as addresses
 
 _PROC: Final = Path("/proc/sys/net")
 _LISTEN: Final = {"tcp": "0A", "udp": "07"}  # states in /proc/net: TCP_LISTEN, and not connected
@@ -23,6 +27,22 @@ def open_ports(transport: Literal["tcp", "udp"], family: Literal["4", "6"]) -> s
         if state == _LISTEN[transport] and not host.strip("0"):
             found.add(int(port, 16))
     return found
+
+
+def is_own(host: str) -> bool:
+    """Whether an address is this machine's: the kernel lets nobody bind another. A name is none."""
+    address = addresses.parse(addresses.canonical(host))
+    if address is None:
+        return False
+    if address.is_loopback or address.is_unspecified:
+        return True
+    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as tried:
+        try:
+            tried.bind((str(address), 0))
+        except OSError:
+            return False
+    return True
 
 
 def _text(path: Path) -> str:

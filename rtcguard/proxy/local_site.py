@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import logging
 import secrets
-import socket
 import time
 from typing import Final
 from weakref import WeakSet
@@ -22,6 +21,7 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
 from rtcguard.ice import address as addresses
 from rtcguard.ice.address import host_port
+from rtcguard.network.machine import is_own
 from rtcguard.policy.model import HostPort
 from rtcguard.proxy import flows
 from rtcguard.proxy.resolved import Resolved
@@ -93,8 +93,8 @@ class LocalSite:
             return False
         host = flow.request.host
         if addresses.parse(host) is not None:
-            return _is_own(host)
-        return any(map(_is_own, await self._resolved.addresses(host)))
+            return is_own(host)
+        return any(map(is_own, await self._resolved.addresses(host)))
 
     def server_connect(self, data: ServerConnectionHookData) -> None:
         server = data.server
@@ -113,7 +113,7 @@ class LocalSite:
         if server in self._handed or peer is None or peer[1] != self._port:
             return
         same = own is not None and addresses.canonical(peer[0]) == addresses.canonical(own[0])
-        if same or _is_own(peer[0]):
+        if same or is_own(peer[0]):
             logger.warning("a client was kept from %s, the site's own port", host_port(*peer[:2]))
             _cut(data)
 
@@ -146,22 +146,6 @@ def _reached(listen: HostPort) -> HostPort:
     if address is not None and address.is_unspecified:
         return ("::1" if address.version == 6 else "127.0.0.1"), port
     return listen
-
-
-def _is_own(host: str) -> bool:
-    """Whether an address is this machine's, as the kernel has it: it lets nobody bind another."""
-    address = addresses.parse(addresses.canonical(host))
-    if address is None:
-        return False
-    if address.is_loopback or address.is_unspecified:
-        return True
-    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as tried:
-        try:
-            tried.bind((str(address), 0))
-        except OSError:
-            return False
-    return True
 
 
 def _cut(data: ServerConnectionHookData) -> None:

@@ -1,4 +1,4 @@
-"""Where a visitor's browser finds the STUN responder, and which addresses are this machine's own.
+"""Where a visitor's browser finds the STUN responder.
 
 Asked of the kernel: a UDP socket that is connected sends nothing, but knows its way.
 """
@@ -57,17 +57,3 @@ def _own_address(far: str, version: int) -> str:
             return addresses.canonical(probe.getsockname()[0])
     except OSError:
         return ""
-
-
-def is_own(address: str) -> bool:
-    """Whether an address is one of this machine's, as the kernel has it: it lets nobody bind
-    another."""
-    if addresses.parse(address) is None:
-        return False
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.bind((address, 0))
-    except OSError:
-        return False
-    return True

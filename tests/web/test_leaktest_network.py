@@ -9,10 +9,11 @@ import pytest
 from rtcguard.errors import ParseError
 from rtcguard.ledger.event import Event, timestamp
 from rtcguard.network import responder, stun
+from rtcguard.network.machine import is_own
 from rtcguard.policy.model import Config, Policy, Stun
 from rtcguard.policy.record import Record
 from rtcguard.web.leaktest import arrived, read_asked, seen, wait
-from rtcguard.web.responders import is_own, responders
+from rtcguard.web.responders import responders
 
 NOW = 1_764_000_030.0
 CLIENT, OTHER, OURS = "10.77.0.2", "10.77.0.3", "10.77.0.1:3478"

@@ -23,6 +23,7 @@ from rtcguard.errors import ParseError, StartError
 from rtcguard.ledger.event import timestamp
 from rtcguard.ledger.query import Filter
 from rtcguard.ledger.store import Store
+from rtcguard.network.machine import is_own
 from rtcguard.policy.rule import within
 from rtcguard.web import leaktest as asked_of
 from rtcguard.web.hand_over import HOST
@@ -40,7 +41,7 @@ from rtcguard.web.leaktest import (
 )
 from rtcguard.web.leaktest_rows import ROWS, WAYS
 from rtcguard.web.middleware import FRAMED
-from rtcguard.web.responders import is_own, responders
+from rtcguard.web.responders import responders
 from rtcguard.web.serving import asked, render, site_of, visitor_of
 
 _MOST: Final = 2_000  # events of a test's time that are looked through
