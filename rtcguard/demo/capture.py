@@ -43,7 +43,7 @@ class Capture:
         self.flows: Counter[Flow] = Counter()
         self._internet = Internet()
         self._socket = inside(namespace, lambda: _opened(link))
-        self._thread = threading.Thread(target=self._read)
+        self._thread = threading.Thread(target=self._read, daemon=True)  # as in site.py
         self._ended = threading.Event()
 
     def __enter__(self) -> Self:

@@ -287,7 +287,7 @@ def inside[T](namespace: str, call: Callable[[], T]) -> T:
         except BaseException as error:
             errors.append(error)
 
-    thread = threading.Thread(target=work)
+    thread = threading.Thread(target=work, daemon=True)  # as in site.py
     thread.start()
     thread.join()
     if errors:

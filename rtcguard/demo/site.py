@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from socket import socket
@@ -88,7 +89,9 @@ def serving(listening: socket, site: Site) -> Iterator[None]:
     server = _Server(listening.getsockname(), Handler, bind_and_activate=False)
     server.socket.close()
     server.socket = listening
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    # A signal may come before the next line: what is then not ended must not keep the demo from it.
+    serve = partial(server.serve_forever, poll_interval=0.05)
+    thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     try:
         yield

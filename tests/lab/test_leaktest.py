@@ -39,6 +39,8 @@ NETWORKS = ("10.77.0.", "2001:db8:77:")
 HOSTS_ONLY = {"no server"}
 # Firefox tells no public address where there is no answer to a Binding request over UDP.
 FIREFOX_HOSTS_ONLY = {"TURN over TCP", "TURN with a wrong password"}
+# They stop gathering as soon as they have met, by whichever address came first.
+FIRST_ADDRESS_ONLY = {"two that meet"}
 
 
 def _path(camera: bool) -> str:
@@ -98,10 +100,15 @@ def test_without_rtcguard_it_finds_everything(
         text = json.dumps(found)
         if source in LACKING[browser]:
             continue
-        assert local_names_in(text) or CLIENT.v4 in text, f"{source} found no host: {found}"
-        if source in HOSTS_ONLY or (browser == "firefox" and source in FIREFOX_HOSTS_ONLY):
-            continue
         told = addresses_in(text, [CLIENT_PUBLIC, CLIENT.v6])
+        host = local_names_in(text) or CLIENT.v4 in text
+        assert host or (told and source in FIRST_ADDRESS_ONLY), f"{source} found no host: {found}"
+        if (
+            source in FIRST_ADDRESS_ONLY
+            or source in HOSTS_ONLY
+            or (browser == "firefox" and source in FIREFOX_HOSTS_ONLY)
+        ):
+            continue
         assert told, f"{source} found no address that a server told: {found}"
         for kind in ("sdp", "stats"):
             assert addresses_in(json.dumps(found[kind]), told), f"{source}: {kind}: {found[kind]}"
