@@ -255,6 +255,7 @@ def test_without_a_ledger(site: Shown) -> None:
         assert str(site.ledger) not in site.there("/ledger").text
         with site.streamed() as stream:
             stream.response.readline()
+            time.sleep(3)  # the reader looks several times a second, and finds none
             away.rename(site.ledger)
             stream.rows(lambda found: stream.missed != [])  # it can be read again
             site.record(guard("again.example"))
