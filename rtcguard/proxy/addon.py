@@ -16,12 +16,11 @@ from mitmproxy import http
 
 from rtcguard.errors import ParseError
 from rtcguard.network.clock import minute_of_week
-from rtcguard.page.report import read_report
 from rtcguard.policy.model import HostPort, Policy
 from rtcguard.policy.record import Record, decided_by
 from rtcguard.policy.rule import Confirmed as Ring
 from rtcguard.policy.told import in_mode
-from rtcguard.proxy import flows, interim  # noqa: F401  the latter mends mitmproxy
+from rtcguard.proxy import flows, interim, reports  # noqa: F401  interim mends mitmproxy
 from rtcguard.proxy.bodies import LIMIT, Plan, request_plan, response_plan, unread_plan
 from rtcguard.proxy.confirmed import Confirmed, leaves_pages
 from rtcguard.proxy.documents import MADE_PATH, REPORT_PATH
@@ -388,42 +387,17 @@ class RtcGuard:
 
     def _answer_report(self, flow: http.HTTPFlow) -> http.Response:
         """The reserved path: never forwarded, and silent about what became of a report."""
-        request = flow.request
-        parties = flows.parties_of(flow)
-        client, site = parties.client, parties.host
-        if request.method == "POST":
-            standing = self._of(flow, "outbound")
-            settings = standing.documents.settings(site, client, parties.user)
-            decision = standing.documents.decide(site, client, parties.user)
+        if flow.request.method == "POST":
+            parties = flows.parties_of(flow)
             try:
-                if not flows.is_sent_from(request, site):
-                    raise ParseError("a page of another origin sent it")
-                body = request.get_content(strict=True) or b""
-                report = read_report(
-                    body,
-                    key=self._key,
-                    site=site,
-                    client=client,
-                    settings=settings,
-                    decision=decision,
-                    of_server=partial(standing.documents.server_rule, site, client, parties.user),
-                )
+                taken = reports.take(flow.request, parties, self._of(flow, "outbound"), self._key)
             except (ParseError, ValueError) as error:
                 reason = f"not a report of this page's guard: {error}"
                 self._tell(flow, "outbound", "refused", reason)
                 return http.Response.make(400, b"", {"cache-control": "no-store"})
-            guards, watches = standing.config.page.guard, report.terms.mode == "observe"
-            holds = guards and report.terms.hold(settings)
-            records = report.records
-            if not (holds or (guards and watches)):
-                # One that is laxer than the policy is now confirms nothing, to no process.
-                records = [record for record in records if record.kind != "guard"]
-            user = parties.user
-            self._hand_over(
-                replace(one, user=user) for one in decided_by(report.terms.policy, records)
-            )
-            if holds or (guards and watches):
-                self._confirmed.confirm(client, site, watches=not holds)
+            self._hand_over(taken.records)
+            if taken.confirms:
+                self._confirmed.confirm(parties.client, parties.host, watches=taken.watches)
         return http.Response.make(204, b"", {"cache-control": "no-store"})
 
     # Failing closed -------------------------------------------------------------------------
