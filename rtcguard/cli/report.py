@@ -96,7 +96,7 @@ def command(
     """
     from rtcguard.app import report, settings
     from rtcguard.ledger import asked_calls
-    from rtcguard.ledger.masking import unmasked
+    from rtcguard.ledger.masking import FILTERS, unmasked
     from rtcguard.ledger.span import Span
     from rtcguard.policy.store_url import PostgreSQL
 
@@ -109,7 +109,7 @@ def command(
     path = settings.state().ledger
     database = settings_now.ledger.store
     fleet = database.url if isinstance(database, PostgreSQL) and not local else ""
-    hidden = {"client", "address"} & given.keys() and (fleet or path.is_file())
+    hidden = FILTERS & given.keys() and (fleet or path.is_file())
     mask = settings.state().mask(settings_now) if hidden else unmasked
     span = Span(since, until)
     asked = span.asked(given, mask)

@@ -197,6 +197,14 @@ def is_unroutable(text: str) -> bool:
     return any(address in network for network in _UNROUTABLE)
 
 
+def near(host: str) -> str:
+    """Where this machine itself reaches what listens at an address: on the loopback, if it is the
+    one that means all of a family."""
+    if scope(host) != "unspecified":
+        return host
+    return "::1" if ":" in host else "127.0.0.1"
+
+
 def host_port(host: str, port: int) -> str:
     """`192.0.2.5:80`, and `[2001:db8::5]:80` with the brackets of RFC 3986 section 3.2.2."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from rtcguard.ledger.dialect import Database
-from rtcguard.ledger.event import COLUMNS, Event
+from rtcguard.ledger.event import COLUMNS, END, Event
 from rtcguard.ledger.query import Filter, conditions, indexed
 from rtcguard.ledger.schema import quoted
 
 LOOKED: Final = 20_000  # events that one page looks through
-_END: Final = "~"  # behind every time
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ def newest(
 ) -> Page | None:
     """The last events of a filter, no more than `most`; with the id of an event, those before it.
     None where there is no such event (any longer)."""
-    high = _Place(asked.until or _END, 0, "")
+    high = _Place(asked.until or END, 0, "")
     if before:
         row = db.execute("SELECT time, seq, id FROM events WHERE id = ?", (before,)).fetchone()
         if row is None:

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from rtcguard.policy.record import Record
 
+END: Final = "~"  # behind every time
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from rtcguard.errors import StartError
+from rtcguard.ledger.writer import NOT_WRITTEN
 
 _LOOK: Final = 5.0  # seconds that a large file is looked through
 _STEPS: Final = 100_000  # of SQLite's machine, between two looks at the clock
 _PATIENCE: Final = 5.0  # seconds that another's lock is waited for
-_LOST: Final = " events could not be written to the ledger"  # as in `writer.py`
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,8 @@ def _told(db: sqlite3.Connection, since: str, site: str, fragment: str) -> tuple
         totals = f"SELECT 1 FROM totals WHERE dimension = '' AND period >= ? AND {ours} LIMIT 1"
         if db.execute(totals, (period,)).fetchone():
             query = f"SELECT reason FROM events WHERE time >= ? AND {ours} AND reason LIKE ?"
-            for (reason,) in db.execute(query, (since, f"%{_LOST}")):
-                count = reason.removesuffix(_LOST)
+            for (reason,) in db.execute(query, (since, f"%{NOT_WRITTEN}")):
+                count = reason.removesuffix(NOT_WRITTEN)
                 lost += int(count) if count.isdigit() else 0
     return last, lost
 

@@ -19,6 +19,7 @@ from rtcguard.policy.record import Record
 
 type Mask = Callable[[str], str]
 
+FILTERS: Final = frozenset({"client", "address"})  # by what is masked
 _PREFIX: Final = {4: 24, 6: 48}
 _MARK: Final = "~"
 
@@ -46,6 +47,11 @@ def masker(key: bytes) -> Mask:
 def unmasked(text: str) -> str:
     """What stands in place of a mask where nothing is masked."""
     return text
+
+
+def as_kept(name: str, value: str, mask: Mask) -> str:
+    """A filter's value as the ledger has it; a pattern stays as it is."""
+    return mask(value) if name in FILTERS and "*" not in value else value
 
 
 def masked(record: Record, mask: Mask) -> Record:

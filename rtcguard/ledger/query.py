@@ -11,10 +11,9 @@ from typing import Final
 
 from rtcguard.ice import address as addresses
 from rtcguard.ledger.dialect import Database, Dialect
-from rtcguard.ledger.event import Event
+from rtcguard.ledger.event import END, Event
 from rtcguard.ledger.schema import COMMON, DIMENSIONS, GROUPS, INDEXED, LINKED, LOCAL, quoted
 
-_END: Final = "~"  # behind every time
 _ADDRESS: Final = f"CASE WHEN scope = 'mdns' THEN '{LOCAL}' ELSE address END"
 
 
@@ -132,7 +131,7 @@ def source(
     dimension = dimension_of(by, asked)
     columns = (*(name for name in COMMON if name != by), *((by,) if by else ()))
     if dimension is None:
-        return from_events(db.dialect, columns, asked, asked.since, asked.until or _END, keys)
+        return from_events(db.dialect, columns, asked, asked.since, asked.until or END, keys)
     parts, given = [], []
     terms, values = conditions(db.dialect, asked)
     span = "period >= ? AND period < ?"
@@ -215,7 +214,7 @@ def _periods(db: Database, asked: Filter) -> Iterator[tuple[str, str]]:
     """Ranges of periods, the last one of each not in it: the months that have totals and lie within
     the span, and the days between them. Of a time that is a day, or a year, all is within."""
     low = asked.since if len(asked.since) <= 10 else f"{asked.since[:10]}~"
-    high = asked.until[:10] or _END
+    high = asked.until[:10] or END
     query = "SELECT DISTINCT period FROM totals WHERE dimension = '' AND period > 'm' ORDER BY 1"
     for (period,) in db.execute(query).fetchall():
         month = period[1:]
@@ -228,7 +227,7 @@ def _periods(db: Database, asked: Filter) -> Iterator[tuple[str, str]]:
 
 def edges(asked: Filter) -> Iterator[tuple[str, str]]:
     """The parts of days at both ends of the span."""
-    since, until = asked.since, asked.until or _END
+    since, until = asked.since, asked.until or END
     if len(since) > 10:
         yield since, min(f"{since[:10]}~", until)
     if len(until) > 10 and until[:10] > since[:10]:
@@ -249,7 +248,7 @@ def _links(
         others = [other for other in LINKED if other != by]
         lists = ", ".join(db.dialect.array.format(f'DISTINCT "{other}"') for other in others)
         table, values = from_events(
-            db.dialect, (*others, by), asked, asked.since, asked.until or _END, keys
+            db.dialect, (*others, by), asked, asked.since, asked.until or END, keys
         )
         for key, *found in db.execute(f'SELECT "{by}", {lists} FROM {table} GROUP BY 1', values):
             for other, one in zip(others, found, strict=True):
@@ -265,6 +264,6 @@ def _links(
         FROM (SELECT *, key AS "{name}" FROM links) AS one
         WHERE dimension = ? AND last >= ? AND first <= ? AND {terms} GROUP BY key, other
     """
-    days = asked.since[:10], asked.until[:10] or _END
+    days = asked.since[:10], asked.until[:10] or END
     for key, other, found in db.execute(query, (name, *days, *values)):
         yield key if name == by else "", other, json.loads(found)

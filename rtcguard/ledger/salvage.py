@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from rtcguard.ledger.event import COLUMNS, Event
+from rtcguard.ledger.event import COLUMNS, END, Event
 from rtcguard.ledger.query import Filter
 from rtcguard.ledger.schema import quoted
 from rtcguard.ledger.store import Store
@@ -103,7 +103,7 @@ def _between(db: sqlite3.Connection, first: int, end: int, asked: Filter) -> lis
         WHERE seq >= ? AND seq < ? AND time >= ? AND time < ?
     """
     found = []
-    for row in db.execute(query, (first, end, asked.since, asked.until or "~")):
+    for row in db.execute(query, (first, end, asked.since, asked.until or END)):
         for name, value in zip(COLUMNS, row, strict=True):
             if not isinstance(value, int if name in ("port", "count") else str):
                 raise sqlite3.DatabaseError(f"{value!r} as {name}")

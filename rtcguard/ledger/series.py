@@ -5,14 +5,11 @@ the events.
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 from rtcguard.ledger.dialect import Database
-from rtcguard.ledger.event import COLUMNS, Event
+from rtcguard.ledger.event import COLUMNS, END, Event
 from rtcguard.ledger.query import Filter, conditions, dimension_of, edges, from_events, indexed
 from rtcguard.ledger.schema import COMMON, quoted
-
-_END: Final = "~"  # behind every time
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +29,7 @@ def over_time(db: Database, by: str, asked: Filter, *, hours: bool) -> list[Coun
     length = 13 if hours else 10
     dimension = dimension_of("", asked)
     parts, values = [], []
-    spans = [(asked.since, asked.until or _END)]
+    spans = [(asked.since, asked.until or END)]
     if not hours and dimension is not None:
         condition, given = conditions(db.dialect, asked)
         key = f', key AS "{dimension}"' if dimension else ""
@@ -42,7 +39,7 @@ def over_time(db: Database, by: str, asked: Filter, *, hours: bool) -> list[Coun
             f" FROM (SELECT *{key} FROM totals) AS one"
             f" WHERE dimension = ? AND period >= ? AND period < ? AND {condition}"
         )
-        values += [dimension, f"d{low}", f"d{asked.until[:10] or _END}", *given]
+        values += [dimension, f"d{low}", f"d{asked.until[:10] or END}", *given]
         spans = list(edges(asked))
     for since, until in spans:
         events, given = from_events(db.dialect, (by,), asked, since, until)
@@ -63,7 +60,7 @@ def events(db: Database, asked: Filter, most: int) -> list[Event]:
     rows = db.execute(
         f"SELECT {quoted(COLUMNS)} FROM events WHERE time >= ? AND time < ? AND {by_index}"
         f" AND {condition} ORDER BY time DESC, seq DESC LIMIT ?",
-        (asked.since, asked.until or _END, *given, *values, most),
+        (asked.since, asked.until or END, *given, *values, most),
     )
     return [Event.of_row(row) for row in rows][::-1]
 

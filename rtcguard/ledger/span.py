@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rtcguard.ledger.event import timestamp
-from rtcguard.ledger.masking import Mask
+from rtcguard.ledger.masking import Mask, as_kept
 from rtcguard.ledger.query import Filter
 from rtcguard.policy.yaml_values import parse_duration
 
@@ -19,10 +19,7 @@ class Span:
 
     def asked(self, given: Mapping[str, str], mask: Mask) -> Filter:
         """The filter of events for what was given; addresses as the ledger has them."""
-        values = {
-            name: mask(value) if name in ("client", "address") and "*" not in value else value
-            for name, value in given.items()
-        }
+        values = {name: as_kept(name, value, mask) for name, value in given.items()}
         until = timestamp(self.until.timestamp()) if self.until else ""
         return Filter(timestamp(self.since.timestamp()), until, **values)
 

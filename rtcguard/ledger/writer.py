@@ -28,6 +28,7 @@ from rtcguard.policy.record import Record
 
 QUEUE_SIZE: Final = 50_000
 BATCH_SIZE: Final = 5_000
+NOT_WRITTEN: Final = " events could not be written to the ledger"  # behind their number
 _LINGER: Final = 0.05  # seconds that a batch waits for company
 _LAST: Final = 30.0  # seconds that what is queued at the end may take
 _PRUNE_EVERY: Final = 3600.0  # seconds
@@ -208,5 +209,5 @@ def folded(batch: list[Event]) -> list[Event]:
 def _notice(lost: int) -> Iterator[Record]:
     """What the ledger is told of the events that it did not get, if any."""
     if lost:
-        reason = f"{lost} events could not be written to the ledger"
+        reason = f"{lost}{NOT_WRITTEN}"
         yield Record(ring="ledger", kind="rtcguard", action="observed", reason=reason)

@@ -41,7 +41,7 @@ class LocalSite:
     def __init__(self, listen: HostPort | None, key: bytes) -> None:
         """`listen` is where the site listens; None: there is none. `key` as in `RtcGuard`."""
         self._port = listen[1] if listen else 0
-        self._at = _reached(listen) if listen else None
+        self._at = (addresses.near(listen[0]), listen[1]) if listen else None
         self._key = key_of(key)
         # Nobody else knows it: what is connected to by this name is a hand-over.
         self._name = f"{secrets.token_hex(16)}.invalid"
@@ -137,15 +137,6 @@ def is_as_others(flow: http.HTTPFlow) -> bool:
 def refused() -> http.Response:
     headers = {"content-type": "text/plain", "cache-control": "no-store"}
     return http.Response.make(403, _REFUSED, headers)
-
-
-def _reached(listen: HostPort) -> HostPort:
-    """How this machine itself reaches what listens there."""
-    host, port = listen
-    address = addresses.parse(host)
-    if address is not None and address.is_unspecified:
-        return ("::1" if address.version == 6 else "127.0.0.1"), port
-    return listen
 
 
 def _cut(data: ServerConnectionHookData) -> None:

@@ -22,7 +22,6 @@ from rtcguard.web.live import Live
 from rtcguard.web.middleware import Access, Heads
 from rtcguard.web.pages import ROUTES
 from rtcguard.web.relays import Relays
-from rtcguard.web.rule_link import rule_links
 from rtcguard.web.serving import FOLDER, http_error, ledger_error, server_error
 from rtcguard.web.site import Site
 
@@ -48,7 +47,7 @@ def make(site: Site) -> Starlette:
     app.state.site = site
     app.state.relays = Relays(site.examine)
     app.state.kept = Kept()
-    app.state.live = Live(site.ledger, rule_links(site))
+    app.state.live = Live(site.ledger, site.rule_link)
     return app
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from rtcguard.ledger.event import timestamp
-from rtcguard.ledger.masking import Mask
+from rtcguard.ledger.masking import Mask, as_kept
 from rtcguard.ledger.query import Filter
 from rtcguard.ledger.span import moment
 from rtcguard.policy.record import ACTIONS, KINDS, RINGS
@@ -43,7 +43,6 @@ _BEFORE: Final = "before"
 _LONGEST: Final = 256  # letters of a value
 _ID: Final = 32  # hexadecimal digits
 _HEX: Final = frozenset("0123456789abcdef")
-_MASKED: Final = ("client", "address")
 
 
 class BadQuery(ValueError):
@@ -109,7 +108,7 @@ def _value(name: str, value: str, mask: Mask) -> str:
     words = FILTERS[name]
     if words and "*" not in value and value not in words:
         raise BadQuery(f"{name} is none of {', '.join(words)}: {value!r}")
-    return mask(value) if name in _MASKED and "*" not in value else value
+    return as_kept(name, value, mask)
 
 
 def _times(given: Mapping[str, str], since: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Final
 from rtcguard.ice import address as addresses
 from rtcguard.policy.model import Config
 from rtcguard.policy.rule import Match, Network, Rule, within
-from rtcguard.web.rule_lines import rule_link
+from rtcguard.web.rule_lines import rule_links
 
 # What a rule says of other people: not for those who do not run this.
 _OF_OTHERS: Final = ("client", "user", "negated")
@@ -28,13 +28,14 @@ class Shown:
 def rules_for(config: Config, client: str, *, whole: bool) -> list[Shown]:
     """The rules that can decide something of this client, in their order. `whole`: with what they
     say of others, and where they stand."""
+    links = rule_links(config) if whole else {}
     return [
         Shown(
             rule.name,
             rule.action,
             rule.mode == "monitor" or config.mode == "monitor",
             tuple(_keys(rule.match, whole=whole)),
-            rule_link(config, rule.name) if whole else "",
+            links.get(rule.name, ""),
         )
         for rule in config.rules
         if can_match(rule, client)

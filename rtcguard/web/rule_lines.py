@@ -113,10 +113,11 @@ def labels(files: Iterable[str]) -> dict[str, str]:
     return made
 
 
-def rule_link(config: Config, name: str) -> str:
-    """Where the rule of an event stands, `/rules#FILE:LINE`; "" for a default, and for a rule that
-    the policy in force has not."""
-    for rule in config.rules:
-        if rule.name == name and rule.file:
-            return f"/rules#{quote(f'{labels(config.files)[rule.file]}:{rule.line}')}"
-    return ""
+def rule_links(config: Config) -> dict[str, str]:
+    """Where each rule stands, `/rules#FILE:LINE`, by its name."""
+    called = labels(config.files)
+    return {
+        rule.name: f"/rules#{quote(f'{called[rule.file]}:{rule.line}')}"
+        for rule in config.rules
+        if rule.file
+    }

@@ -10,6 +10,7 @@ from rtcguard.policy.model import HostPort, Policy
 from rtcguard.web.guesses import Guesses
 from rtcguard.web.own_responder import OwnResponder
 from rtcguard.web.relays import Examine
+from rtcguard.web.rule_lines import rule_links
 
 
 @dataclass(slots=True)
@@ -28,6 +29,7 @@ class Site:
     guesses: Guesses = field(default_factory=Guesses)
     responder: OwnResponder = field(default_factory=OwnResponder)
     taken: dict[str, str] = field(init=False)  # what the policy's files were when it was taken
+    _links: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.use(self.policy)
@@ -35,6 +37,12 @@ class Site:
     def use(self, policy: Policy) -> None:
         self.policy = policy
         self.taken = {file: digest(_content(file)) for file in policy.config.files}
+        self._links = rule_links(policy.config)
+
+    def rule_link(self, name: str) -> str:
+        """Where an event's rule stands; "" for a default, and for a rule that the policy in force
+        has not."""
+        return self._links.get(name, "")
 
     def store(self) -> Store:
         """The ledger, for questions alone; to be opened, used and closed in one thread. Raises

@@ -7,7 +7,7 @@ import pytest
 
 from rtcguard.policy.load import load
 from rtcguard.web.in_force import rules_for
-from rtcguard.web.rule_lines import HIDDEN, Line, labels, masked, rule_link
+from rtcguard.web.rule_lines import HIDDEN, Line, labels, masked, rule_links
 
 SECRETS = """\
 relay:
@@ -113,10 +113,10 @@ rules:
 
 
 def test_a_rule_is_led_to() -> None:
-    assert unquote(rule_link(CONFIG, "guests' own")) == "/rules#my rules.yaml:3"
-    assert " " not in rule_link(CONFIG, "guests' own")
-    assert rule_link(CONFIG, "default:opaque") == ""
-    assert rule_link(CONFIG, "") == ""
+    assert unquote(rule_links(CONFIG).get("guests' own", "")) == "/rules#my rules.yaml:3"
+    assert " " not in rule_links(CONFIG).get("guests' own", "")
+    assert rule_links(CONFIG).get("default:opaque", "") == ""
+    assert rule_links(CONFIG).get("", "") == ""
 
 
 def test_rules_that_can_match_a_client() -> None:

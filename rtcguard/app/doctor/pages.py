@@ -6,8 +6,8 @@ from functools import partial
 from typing import Final
 
 from rtcguard.app.doctor.check import SEE_LOG, START, Check, Result, Setup, known
-from rtcguard.app.doctor.through import PATIENCE, local
-from rtcguard.ice.address import host_port
+from rtcguard.app.doctor.through import PATIENCE
+from rtcguard.ice.address import host_port, near
 from rtcguard.policy.model import HostPort
 
 _NO_SITE: Final = "web.listen is null: the proxy answers with a plain page"
@@ -28,7 +28,7 @@ def _check(name: str, listen: HostPort | None, path: str, has: bytes, off: str) 
 
 
 async def _get(listen: HostPort, path: str, has: bytes) -> Sequence[Result]:
-    host, port = local(listen[0]), listen[1]
+    host, port = near(listen[0]), listen[1]
     request = f"GET {path} HTTP/1.0\r\nHost: {host_port(host, port)}\r\n\r\n".encode()
     try:
         async with asyncio.timeout(PATIENCE):

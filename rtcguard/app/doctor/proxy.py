@@ -7,7 +7,7 @@ from rtcguard.app import relay
 from rtcguard.app.doctor import ledger, origin, through
 from rtcguard.app.doctor.check import SEE_LOG, Check, Result, Setup, blocking
 from rtcguard.app.doctor.origin import Origin
-from rtcguard.ice.address import host_port
+from rtcguard.ice.address import host_port, near
 from rtcguard.network.clock import minute_of_week
 from rtcguard.signaling import Message, rewrite
 from rtcguard.web.hand_over import HOST
@@ -80,7 +80,7 @@ async def _offer(setup: Setup, behind: Origin) -> list[Result]:
             offer,
             "outbound",
             site=origin.SITE,
-            client=through.local(setup.policy.config.listen[0]),  # which comes from there, then
+            client=near(setup.policy.config.listen[0]),  # which comes from there, then
             destination=f"127.0.0.1:{behind.port}",
             path="/offer",
             protocol="http",

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from rtcguard.app.doctor.check import SEE_LOG, START, Result, Setup
-from rtcguard.ice.address import scope
+from rtcguard.ice.address import near, scope
 from rtcguard.policy.model import HostPort
 from rtcguard.policy.rule import Network
 
@@ -37,17 +37,10 @@ class Answer:
     body: bytes
 
 
-def local(host: str) -> str:
-    """Where an address that means all is reached from here."""
-    if scope(host) != "unspecified":
-        return host
-    return "::1" if ":" in host else "127.0.0.1"
-
-
 def as_client(listen: HostPort, clients: Iterable[Network]) -> str | None:
     """The address of this machine's at which, and as which, it is one of the clients of what
     listens there; None where it is none."""
-    own, networks = local(listen[0]), list(clients)
+    own, networks = near(listen[0]), list(clients)
     if any(ip_address(own) in network for network in networks):
         return own
     if scope(listen[0]) == "unspecified":
@@ -69,7 +62,7 @@ def _towards(network: Network) -> str | None:
 
 async def connect(setup: Setup) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     host, port = setup.policy.config.listen
-    return await asyncio.open_connection(local(host), port)
+    return await asyncio.open_connection(near(host), port)
 
 
 async def ask(

@@ -26,7 +26,6 @@ from rtcguard.web import asking
 from rtcguard.web.asking import Asking
 from rtcguard.web.live import Full, Live
 from rtcguard.web.rows import RuleLink, no_link, row, shown
-from rtcguard.web.rule_link import rule_links
 from rtcguard.web.serving import asked, for_owner, render, site_of, visitor_of
 
 _ROWS: Final = 100  # of a page; the script keeps as many and no more
@@ -53,7 +52,7 @@ def ask(request: Request, query: Sequence[tuple[str, str]], since: str = asking.
 
 def links_of(request: Request) -> RuleLink:
     """Links to the lines of rules, for those who may see them."""
-    return rule_links(site_of(request)) if visitor_of(request).sees_all else no_link
+    return site_of(request).rule_link if visitor_of(request).sees_all else no_link
 
 
 async def events(request: Request) -> Response:

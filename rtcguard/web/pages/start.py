@@ -52,9 +52,7 @@ def _own_port(request: Request) -> str:
         return f"http://{request.url.netloc}"
     if listen is None or not visitor.local:
         return ""
-    address = addresses.parse(listen[0])
-    at = "127.0.0.1" if address is not None and address.is_unspecified else listen[0]
-    return f"http://{addresses.host_port(at, listen[1])}"
+    return f"http://{addresses.host_port(addresses.near(listen[0]), listen[1])}"
 
 
 async def start(request: Request) -> Response:
