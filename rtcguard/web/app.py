@@ -19,7 +19,7 @@ from rtcguard.ice.address import host_port
 from rtcguard.policy.model import HostPort
 from rtcguard.web.kept import Kept
 from rtcguard.web.live import Live
-from rtcguard.web.middleware import Access, Heads
+from rtcguard.web.middleware import Access, Heads, Whole
 from rtcguard.web.pages import ROUTES
 from rtcguard.web.relays import Relays
 from rtcguard.web.serving import FOLDER, http_error, ledger_error, server_error
@@ -36,7 +36,7 @@ def make(site: Site) -> Starlette:
     static = Mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     app = Starlette(
         routes=[*ROUTES, static],
-        middleware=[Middleware(Heads), Middleware(Access, site=site)],
+        middleware=[Middleware(Whole), Middleware(Heads), Middleware(Access, site=site)],
         exception_handlers={
             HTTPException: http_error,
             StartError: ledger_error,

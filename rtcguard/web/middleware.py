@@ -3,6 +3,8 @@
 Plain ASGI, not Starlette's BaseHTTPMiddleware: that one holds back what streams.
 """
 
+import asyncio
+import contextlib
 import time
 from typing import Final
 
@@ -18,6 +20,8 @@ from rtcguard.web.site import Site
 from rtcguard.web.token import COOKIE, is_cookie
 
 _LONGEST: Final = 8192  # bytes of a path and its query
+_LEFT_OVER: Final = 4 * 1024 * 1024  # bytes of a body that are read for nothing
+_PATIENCE: Final = 10.0  # seconds that these may take
 
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -45,6 +49,37 @@ def protect(headers: MutableHeaders, visitor: Visitor | None = None) -> None:
     # Elsewhere browsers ignore it, and complain.
     if visitor is not None and (visitor.secure or (visitor.local and not visitor.proxied)):
         headers.setdefault("cross-origin-opener-policy", "same-origin")
+
+
+class Whole:
+    """No answer before the request is there: a connection that ends with its answer would cut the
+    body off, and a browser whose body was cut throws the answer away (RFC 9112 section 9.6)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        there = False
+
+        async def received() -> Message:
+            nonlocal there
+            message = await receive()
+            there = not message.get("more_body", False)  # its end, or that of the connection
+            return message
+
+        async def rest() -> None:
+            size = 0
+            while not there and size <= _LEFT_OVER:
+                size += len((await received()).get("body", b""))
+
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start" and not there:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_PATIENCE):
+                        await rest()
+            await send(message)
+
+        await self._app(scope, received, sent)
 
 
 class Heads:

@@ -42,7 +42,7 @@ from rtcguard.web.leaktest import (
 from rtcguard.web.leaktest_rows import ROWS, WAYS
 from rtcguard.web.middleware import FRAMED
 from rtcguard.web.responders import responders
-from rtcguard.web.serving import asked, render, site_of, visitor_of
+from rtcguard.web.serving import asked, body, render, site_of, visitor_of
 
 _MOST: Final = 2_000  # events of a test's time that are looked through
 
@@ -132,13 +132,8 @@ async def network_side(request: Request) -> Response:
 
 async def _content(request: Request) -> Any:
     """The body, JSON. Raises HTTPException for what is too long, ParseError for what is not."""
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_BODY:
-            raise HTTPException(413, f"More than {MOST_BODY} bytes are too many.")
     try:
-        return json.loads(body)
+        return json.loads(await body(request, MOST_BODY))
     except (ValueError, RecursionError) as error:
         raise ParseError("the body is JSON") from error
 
