@@ -33,12 +33,15 @@ def listening(
     family = socket.AF_INET6 if ":" in at[0] else socket.AF_INET
     server = socket.create_server(at, family=family)
     listener = Listener(server.getsockname()[1])
-    taken: list[socket.socket] = []
+    # Only its own thread closes a connection: in the midst of TLS, OpenSSL would go on with the
+    # number of the socket, which may be that of the next one by then.
+    taken: list[tuple[socket.socket, threading.Thread]] = []
 
     def serve_one(one: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            talking = one if tls is None else tls.wrap_socket(one, server_side=True)
-            taken.append(talking)
+        with contextlib.suppress(OSError), contextlib.ExitStack() as open_:
+            talking = open_.enter_context(one)
+            if tls is not None:
+                talking = open_.enter_context(tls.wrap_socket(one, server_side=True))
             if greeting:
                 talking.sendall(greeting)
             while data := talking.recv(65536):
@@ -53,8 +56,9 @@ def listening(
                 return
             listener.connections += 1
             listener.peers.append(peer[0])
-            taken.append(one)
-            threading.Thread(target=serve_one, args=(one,), daemon=True).start()
+            serving = threading.Thread(target=serve_one, args=(one,), daemon=True)
+            taken.append((one.dup(), serving))
+            serving.start()
 
     thread = threading.Thread(target=accept, daemon=True)
     thread.start()
@@ -63,9 +67,11 @@ def listening(
     finally:
         server.shutdown(socket.SHUT_RDWR)
         server.close()
-        for one in taken:
-            one.close()
         thread.join(60)
+        for same, serving in taken:
+            with same, contextlib.suppress(OSError):  # it is ended already
+                same.shutdown(socket.SHUT_RDWR)
+            serving.join(60)
 
 
 @dataclass
