@@ -5,6 +5,7 @@ costs time on every flow, and none is needed here.
 """
 
 import asyncio
+import contextlib
 import logging
 import socket
 from collections.abc import Callable
@@ -156,5 +157,18 @@ def _original_destination(connection: socket.socket) -> tuple[str, int]:
     return to
 
 
+async def _handle_until_the_end(
+    self: mode_servers.ServerInstance[Any],
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter | None = None,
+) -> None:
+    """A connection that is open when the proxy stops ends by being cancelled. In some releases of
+    Python 3.12 asyncio tells that as an error, with a traceback, which it is not."""
+    with contextlib.suppress(asyncio.CancelledError):
+        await _handle(self, reader, writer)
+
+
+_handle = mode_servers.ServerInstance.handle_stream
+setattr(mode_servers.ServerInstance, "handle_stream", _handle_until_the_end)  # noqa: B010
 _kernel_s_word = platform.original_addr
 setattr(platform, "original_addr", _original_destination)  # noqa: B010

@@ -1,5 +1,6 @@
 """The processes of `rtcguard run`: watched, started again, ended together."""
 
+import contextlib
 import os
 import re
 import signal
@@ -81,6 +82,37 @@ def test_it_ends_when_asked(tmp_path: Path, number: signal.Signals) -> None:
         run.process.send_signal(number)
         assert run.process.wait(60) == 0
         assert all(gone(pid) for pid in below.values())
+        assert run.log.read_text() == ""
+
+
+def test_connections_that_are_open_end_with_it(tmp_path: Path) -> None:
+    """A browser's are: that it stops is nothing to complain of."""
+    with contextlib.ExitStack() as opened, running(tmp_path) as run:
+
+        def connected(sent: bytes) -> socket.socket:
+            made = socket.create_connection(("127.0.0.1", run.port), timeout=60)
+            made.sendall(sent)
+            return opened.enter_context(made)
+
+        far = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
+        far.settimeout(60)
+        at = b"127.0.0.1:%d" % far.getsockname()[1]
+        page = b"GET http://rtcguard.test/ HTTP/1.1\r\nHost: rtcguard.test\r\n"
+        silent = connected(b"")
+        kept = connected(page + b"\r\n")
+        assert kept.recv(12) == b"HTTP/1.1 200"
+        begun = connected(page)
+        asking = connected(b"GET http://%b/ HTTP/1.1\r\nHost: %b\r\n\r\n" % (at, at))
+        tunnel = connected(b"CONNECT %b HTTP/1.1\r\nHost: %b\r\n\r\n" % (at, at))
+        assert tunnel.recv(12) == b"HTTP/1.1 200"
+        tunnel.sendall(bytes(8))
+        for _ in range(2):  # the request that is not answered, and the tunnel
+            opened.enter_context(far.accept()[0]).recv(1)
+        assert run.stop() == 0
+        for one in (silent, kept, begun, asking, tunnel):
+            with contextlib.suppress(ConnectionResetError):
+                while one.recv(65536):
+                    pass
         assert run.log.read_text() == ""
 
 

@@ -16,7 +16,7 @@ from tests.origin import free_port
 
 @dataclass
 class Listener:
-    """A TCP server that remembers who came and what was sent; it greets, and echoes."""
+    """A TCP server that remembers who came and what was sent; it greets, and echoes or answers."""
 
     port: int
     connections: int = 0
@@ -29,7 +29,10 @@ def listening(
     greeting: bytes = b"",
     tls: ssl.SSLContext | None = None,
     at: tuple[str, int] = ("127.0.0.1", 0),
+    *,
+    page: bytes = b"",
 ) -> Iterator[Listener]:
+    """`page` is the answer to what ends as the head of a request does; without, it echoes."""
     family = socket.AF_INET6 if ":" in at[0] else socket.AF_INET
     server = socket.create_server(at, family=family)
     listener = Listener(server.getsockname()[1])
@@ -46,7 +49,10 @@ def listening(
                 talking.sendall(greeting)
             while data := talking.recv(65536):
                 listener.received += data
-                talking.sendall(data)
+                if not page:
+                    talking.sendall(data)
+                elif listener.received.endswith(b"\r\n\r\n"):
+                    talking.sendall(page)
 
     def accept() -> None:
         while True:

@@ -158,7 +158,7 @@ def test_a_page_over_tls_by_its_name(taken: Taken, to: str, alpn: list[str]) -> 
             tls.set_alpn_protocols(alpn)
     answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nhello"
     with (
-        far_tcp(taken.lab, to, greeting=answer, tls=theirs) as far,
+        far_tcp(taken.lab, to, tls=theirs, page=answer) as far,
         taken.tcp(to, far.port) as plain,
         ours.wrap_socket(plain, server_hostname=SITE_NAME) as client,
     ):

@@ -133,10 +133,16 @@ def udp(lab: Lab, host: str, port: int) -> socket.socket:
 
 @contextlib.contextmanager
 def far_tcp(
-    lab: Lab, host: str, port: int = 0, greeting: bytes = b"", tls: ssl.SSLContext | None = None
+    lab: Lab,
+    host: str,
+    port: int = 0,
+    greeting: bytes = b"",
+    tls: ssl.SSLContext | None = None,
+    *,
+    page: bytes = b"",
 ) -> Iterator[Listener]:
     with inside(lab.internet):
-        opened = listening(greeting, tls, (host, port))
+        opened = listening(greeting, tls, (host, port), page=page)
         far = opened.__enter__()
     try:
         yield far
