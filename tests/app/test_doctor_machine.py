@@ -29,6 +29,7 @@ from rtcguard.app.doctor import (
     desktop,
     gateway,
     ledger,
+    origin,
     pages,
     proxy,
     responder,
@@ -404,6 +405,19 @@ def test_others_in_the_proxy_s_place(tmp_path: Path, monkeypatch: pytest.MonkeyP
     hurry(monkeypatch)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         look(mute.getsockname()[1]).the("failed", "no answer in")
+
+
+def test_a_connection_that_is_open_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    """The proxy's, where it connected first. It is no error."""
+
+    async def ended() -> None:
+        async with origin.serving() as own:
+            opened.enter_context(socket.create_connection(("127.0.0.1", own.port)))
+            await asyncio.sleep(0.1)
+
+    with contextlib.ExitStack() as opened:
+        asyncio.run(ended())
+    assert caplog.messages == []
 
 
 def test_a_run_that_hangs(whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

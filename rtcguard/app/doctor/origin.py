@@ -27,7 +27,9 @@ async def serving() -> AsyncIterator[Origin]:
     own = Origin()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, EOFError, ValueError, asyncio.LimitOverrunError):
+        # Python 3.12.1 logs what is cancelled at the end of the examination.
+        ends = (OSError, EOFError, ValueError, asyncio.LimitOverrunError, asyncio.CancelledError)
+        with contextlib.suppress(*ends):
             await _answer(own, reader, writer)
         writer.close()
 
