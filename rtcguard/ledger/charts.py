@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from html import escape
 from typing import Final
 
+from rtcguard.ledger.event import END
 from rtcguard.ledger.series import Count
 
 _MOST_BARS: Final = 120
@@ -34,7 +35,7 @@ def bars(found: Sequence[Count], keys: Sequence[str], since: str, until: str) ->
     times; of long spans, months."""
     unit = "hour" if any(len(count.at) > 10 for count in found) else "day"
     length = {"hour": 13, "day": 10}[unit]
-    first = min([since[:length] or "~", *(count.at for count in found)])
+    first = min([since[:length] or END, *(count.at for count in found)])
     last = max([until[:length], *(count.at for count in found)])
     at = _steps(first, last, unit)
     if len(at) > _MOST_BARS:

@@ -1,4 +1,5 @@
-"""What stands before every page: who visits, what is refused, what each answer's head says.
+"""What stands before every page: that the request is there, who visits, what is refused, what each
+answer's head says.
 
 Plain ASGI, not Starlette's BaseHTTPMiddleware: that one holds back what streams.
 """

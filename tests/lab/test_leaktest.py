@@ -103,10 +103,8 @@ def test_without_rtcguard_it_finds_everything(
         told = addresses_in(text, [CLIENT_PUBLIC, CLIENT.v6])
         host = local_names_in(text) or CLIENT.v4 in text
         assert host or (told and source in FIRST_ADDRESS_ONLY), f"{source} found no host: {found}"
-        if (
-            source in FIRST_ADDRESS_ONLY
-            or source in HOSTS_ONLY
-            or (browser == "firefox" and source in FIREFOX_HOSTS_ONLY)
+        if source in FIRST_ADDRESS_ONLY | HOSTS_ONLY or (
+            browser == "firefox" and source in FIREFOX_HOSTS_ONLY
         ):
             continue
         assert told, f"{source} found no address that a server told: {found}"

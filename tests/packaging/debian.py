@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.requirements import cannot_run
+
 from .conftest import ROOT
 
 DEBIAN = ROOT / "build" / "debian-13"
@@ -241,7 +243,7 @@ def test_its_services_run_under_systemd(system: System) -> None:
 
 def test_lintian_finds_no_error(package: Path) -> None:
     if shutil.which("lintian") is None:
-        pytest.skip("lintian is missing (Debian's package of that name)")
+        cannot_run("lintian is missing (Debian's package of that name)")
     ask = ["lintian", "--allow-root", "--fail-on", "error", str(package)]
     done = subprocess.run(ask, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

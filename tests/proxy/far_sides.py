@@ -41,10 +41,11 @@ def listening(
     taken: list[tuple[socket.socket, threading.Thread]] = []
 
     def serve_one(one: socket.socket) -> None:
-        with contextlib.suppress(OSError), contextlib.ExitStack() as open_:
-            talking = open_.enter_context(one)
-            if tls is not None:
-                talking = open_.enter_context(tls.wrap_socket(one, server_side=True))
+        with (
+            contextlib.suppress(OSError),
+            one,
+            tls.wrap_socket(one, server_side=True) if tls else one as talking,
+        ):
             if greeting:
                 talking.sendall(greeting)
             while data := talking.recv(65536):
