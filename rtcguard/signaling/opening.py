@@ -45,6 +45,10 @@ _DULL: Final = re.compile(rb"(?:[a-z0-9+/_-]++(?:[\r\n]{1,4}+(?:data: ?)*+)?+)++
 _BEHIND_ESCAPE: Final = re.compile(rb"(?:%[0-9A-Fa-f]{2}|&#?\w{2,6};)[\r\n]*$")
 _STANDARD: Final = re.compile(rb"(?:\n(?:data: ?)++|[A-Za-z0-9+/\r\n]){%d,}+" % SHORTEST_RUN)
 _URL: Final = re.compile(rb"(?:\n(?:data: ?)++|[A-Za-z0-9_\-\r\n]){%d,}+" % SHORTEST_RUN)
+# Characters of text, in UTF-16 too, and how many of them show that text goes on: not more than
+# stand between the beginning of a candidate and where it may be cut.
+_TEXT: Final = b"\0\t\r\n" + bytes(range(0x20, 0x7F))
+_TEXT_BEFORE, _TEXT_BEHIND = 10, 4
 _LEAST_HEX: Final = 2 * 28  # digits of the shortest candidate
 _HEX: Final = re.compile(rb"[0-9A-Fa-f]{%d,}+" % _LEAST_HEX)
 _WIDE: Final = re.compile(rb"(?:[\x01-\xff]\x00){8,}+|(?:\x00[\x01-\xff]){8,}+")
@@ -214,10 +218,18 @@ def _readings(run: bytes) -> Iterator[bytes]:
     for index, end in enumerate(ends):
         following = ends[index + 1] if index + 1 < len(ends) else len(run)
         if following - starts[index + 1] != ends[0]:
-            yield run[:end]
-            if following < len(run):
-                yield run[:following]
+            last = (end, following) if following < len(run) else (end,)
+            yield from (run[:at] for at in last if not _goes_on(run, at))
             return
+
+
+def _goes_on(run: bytes, end: int) -> bool:
+    """Whether text goes on where a line of base64 ends: what stands there is cut, not over, and
+    read without the rest it would be none of the candidates that it is. Of bytes that are no
+    text, and of what only looks like base64, so many in a row look like text once in a million."""
+    whole, before = radix.decoded(run), len(radix.decoded(run[:end]))
+    seam = whole[max(0, before - _TEXT_BEFORE) : before + _TEXT_BEHIND]
+    return before >= _TEXT_BEFORE and not seam.translate(None, _TEXT)
 
 
 def _letters(around: _Around, start: int, run: bytes) -> Iterator[View]:

@@ -486,6 +486,20 @@ def test_base64_ends_where_its_lines_do(boundary: str, width: int) -> None:
         assert not addresses(letters.encode()) & {"192.168.1.5"}
 
 
+@pytest.mark.parametrize("width", [64, 76])
+def test_a_relay_stays_in_base64_of_lines(width: int) -> None:
+    """As encoders for mail write it, Android's too. The last line is shorter, and where it cuts the
+    candidate, what is above it is no candidate of its own."""
+    for spare in range(width):
+        text = json.dumps({"n": "x" * spare, "candidate": f"{WIDE} rport 9 network-cost 999"})
+        told = base64.b64encode(text.encode()).decode()
+        lines = "".join(f"{told[at : at + width]}\n" for at in range(0, len(told), width))
+        made = outbound(json.dumps({"message": lines}).encode())
+        letters = json.loads(made.content)["message"].replace("\n", "")
+        kept = json.loads(base64.b64decode(letters))["candidate"]
+        assert kept.startswith("candidate:1 1 udp 41885439 198.51.100.7 9 typ relay raddr 0.0.")
+
+
 def test_base64_in_events_within_a_string() -> None:
     told = base64.urlsafe_b64encode(WIDE.encode("utf-16-be") * 3).decode()
     lines = "".join(f"data:{told[at : at + 64]}\n" for at in range(0, len(told), 64))
