@@ -28,7 +28,9 @@ table inet attempts {{
 }}
 """
 # Below the range of ephemeral ports, so that a capture tells relayed addresses from all others.
-RELAY_PORTS = (20000, 20199)
+# Many, and not for long, since a browser that is ended gives none back.
+RELAY_PORTS = (20000, 29999)
+RELAY_SECONDS = 60
 REALM = "lab.test"
 APPROVED_SECRET = "approved-relay-secret"
 SITE_USER = "site-user"
@@ -46,7 +48,7 @@ def _coturn(lab: Lab, name: str, role: Role, options: Sequence[str]) -> Process:
     folder: Path = lab.directory / name
     folder.mkdir()
     argv = arguments(folder, PORT, role.addresses, RELAY_PORTS, REALM)
-    argv += ["--verbose", "--no-tls", *options]
+    argv += ["--verbose", "--no-tls", f"--max-allocate-lifetime={RELAY_SECONDS}", *options]
     return lab.start(lab.internet, name, argv)
 
 

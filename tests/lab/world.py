@@ -116,6 +116,7 @@ class Sights:
 class Session:
     """One browser for any number of pages, with the site and the captures around it."""
 
+    lab: Lab
     origin: str
     tabs: Tabs
     keep: str  # how the files with what pages wrote begin
@@ -136,6 +137,7 @@ class Session:
 
     def open_all(self, paths: Sequence[str]) -> list[dict[str, Any]]:
         """The same for some pages at a time, each in a tab of its own: paths or whole URLs."""
+        self.lab.other_ports()
         with ExitStack() as stack:
             tabs = [stack.enter_context(self.tabs.open()) for _ in paths]
             for tab, path in zip(tabs, paths, strict=True):
@@ -213,6 +215,7 @@ class World:
         """The site, watched from every side for the time of a `with` block."""
         lab, number = self.lab, self._sessions
         self._sessions += 1
+        lab.other_ports()
         record = lab.directory / f"site-{number}.jsonl"
         client = Capture(lab, lab.client, LAN, "out", lab.directory / f"client-{number}.pcap")
         internet = Capture(lab, lab.internet, WAN, "in", lab.directory / f"internet-{number}.pcap")
@@ -255,6 +258,7 @@ class World:
             ) as tabs,
         ):
             yield Session(
+                lab=lab,
                 origin=f"{scheme}://{name}",
                 tabs=tabs,
                 keep=str(lab.directory / f"page-{self._sessions - 1}"),
