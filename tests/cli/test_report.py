@@ -290,13 +290,16 @@ def test_live(tmp_path: Path, form: str) -> None:
     )  # fmt: skip
     try:
         assert follower.stdout is not None and follower.stderr is not None
-        number = 0
         with selectors.DefaultSelector() as waiting:
             waiting.register(follower.stdout, selectors.EVENT_READ)
-            while not waiting.select(0.1):  # until it has begun to read
+            begun, number = False, 0
+            while not begun:
                 assert follower.poll() is None
+                # Once more when it has begun to read, which may have been at the last one.
+                begun = bool(waiting.select(0.1))
                 number += 1
-                for site in ("other.org", f"new{number}.example", "[red]x\x1b[2J.example"):
+                # None is like another, which would be folded into it.
+                for site in ("other.org", f"new{number}.example", f"[red]x{number}\x1b[2J.example"):
                     record = Record("page", "guard", "observed", client="10.0.0.5", site=site)
                     writer.record([record])
         lines = [follower.stdout.readline(), follower.stdout.readline()]

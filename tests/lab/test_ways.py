@@ -7,7 +7,7 @@ behind rtcguard's gateway: no packet of theirs gets past it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -66,9 +66,9 @@ RACES = {
     "srcdoc in place of a page, looked for all the time": LOOKED_FOR,
     "sandboxed srcdoc in innerHTML": "Chromium showed the page's own srcdoc in 2 of 8 tries",
 }
-# Seconds for a way. All get there without rtcguard, so only a failure waits as long; those that
-# lead nowhere behind it take all of it.
-PATIENCE, PATIENCE_GUARDED = 45.0, 4.0
+# Seconds for a way that gets there, as all do without rtcguard: only a failure waits as long.
+# Then for one that may lead nowhere, which takes all of it.
+PATIENCE, PATIENCE_NOWHERE = 45.0, 4.0
 REACHED = [name for name in NAMES if name in OPEN_BOTH | RACES]
 
 
@@ -99,13 +99,19 @@ class Trial:
     held: Held
 
 
+def _behind(names: Sequence[str], browser: Browser) -> dict[str, float]:
+    """These ways behind rtcguard, with the patience for each."""
+    return {way: PATIENCE if way in OPEN[browser] else PATIENCE_NOWHERE for way in names}
+
+
 def _run(world: World, browser: Browser, *, guarded: bool) -> Run:
+    tried = _behind(NAMES, browser) if guarded else dict.fromkeys(NAMES, PATIENCE)
     with ExitStack() as stack:
         guard = stack.enter_context(running_guard(world)) if guarded else None
         authority = guard.ca if guard else world.ca.certificate
         proxy = PROXY if guard else None
         session = stack.enter_context(world.session([authority], proxy=proxy, browser=browser))
-        written = ways.try_all(session, NAMES, PATIENCE_GUARDED if guarded else PATIENCE)
+        written = ways.try_all(session, tried)
         page = session.open("data.html")
     return Run(ways.attempts(session, written), session.outcome(page))
 
@@ -113,7 +119,7 @@ def _run(world: World, browser: Browser, *, guarded: bool) -> Run:
 def _held(world: World, browser: Browser) -> Held:
     with running_guard(world, gateway=True) as guard:
         with world.session([guard.ca], browser=browser) as session:
-            written = ways.try_all(session, REACHED, PATIENCE_GUARDED)
+            written = ways.try_all(session, _behind(REACHED, browser))
         attempts = ways.attempts(session, written)
         return Held(attempts, session.seen, guard.report("destination"))
 

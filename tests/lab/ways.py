@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -106,21 +106,22 @@ def _end(tab: Tab, patience: float) -> Written:
         return None
 
 
-def try_all(session: Session, ways: Sequence[str], patience: float) -> dict[str, Written]:
+def try_all(session: Session, ways: Mapping[str, float]) -> dict[str, Written]:
     """What the page wrote down of each way, in their order; the n-th had the n-th port.
-    `patience`: how many seconds a way may take until there is a connection."""
+    `ways`: how many seconds each may take until there is a connection."""
     written: dict[str, Written] = dict.fromkeys(ways)
     waiting: dict[int, str] = {}
     with ExitStack() as stack:
         tabs = [stack.enter_context(session.tabs.open()) for _ in range(TABS)]
-        for number, way in enumerate(ways):
+        for number, (way, patience) in enumerate(ways.items()):
             place = number % TABS
             if place in waiting:
-                written[waiting[place]] = _end(tabs[place], patience)
+                before = waiting[place]
+                written[before] = _end(tabs[place], ways[before])
             _start(session, tabs[place], way, ATTEMPT_PORTS[number], patience)
             waiting[place] = way
         for place, way in waiting.items():
-            written[way] = _end(tabs[place], patience)
+            written[way] = _end(tabs[place], ways[way])
     return written
 
 
