@@ -218,18 +218,20 @@ def _readings(run: bytes) -> Iterator[bytes]:
     for index, end in enumerate(ends):
         following = ends[index + 1] if index + 1 < len(ends) else len(run)
         if following - starts[index + 1] != ends[0]:
-            last = (end, following) if following < len(run) else (end,)
-            yield from (run[:at] for at in last if not _goes_on(run, at))
+            whole = radix.decoded(run)
+            for last in (end, following) if following < len(run) else (end,):
+                if not _goes_on(whole, len(radix.decoded(run[:last]))):
+                    yield run[:last]
             return
 
 
-def _goes_on(run: bytes, end: int) -> bool:
-    """Whether text goes on where a line of base64 ends: what stands there is cut, not over, and
-    read without the rest it would be none of the candidates that it is. Of bytes that are no
-    text, and of what only looks like base64, so many in a row look like text once in a million."""
-    whole, before = radix.decoded(run), len(radix.decoded(run[:end]))
-    seam = whole[max(0, before - _TEXT_BEFORE) : before + _TEXT_BEHIND]
-    return before >= _TEXT_BEFORE and not seam.translate(None, _TEXT)
+def _goes_on(text: bytes, at: int) -> bool:
+    """Whether what was decoded goes on as text at the end of a line of base64: what stands there is
+    cut, not over, and read without the rest it would be none of the candidates that it is. Of bytes
+    that are no text, and of what only looks like base64, so many in a row look like text once in a
+    million."""
+    seam = text[at - _TEXT_BEFORE : at + _TEXT_BEHIND]
+    return at >= _TEXT_BEFORE and not seam.translate(None, _TEXT)
 
 
 def _letters(around: _Around, start: int, run: bytes) -> Iterator[View]:

@@ -23,9 +23,7 @@ from .net import (
 )
 from .world import Outcome
 
-# A page whose STUN servers are taken away is told so at once, within 2 s by the project's promise;
-# one that nobody answers gathers for more than 25 s. In between, so that no busy machine decides.
-GATHERING_MS = 10_000
+GATHERING_MS = 2000  # the project's promise for a page whose STUN servers are taken away
 # The query of pages without ring 1. They have their servers in a script, which ring 2 does not
 # judge: so they get to know all addresses that there are to tell.
 ALONE = "servers=script&limit=3000"
